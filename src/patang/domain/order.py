@@ -48,6 +48,8 @@ class OrderStatus(StrEnum):
 _S = OrderStatus
 DONE = frozenset({_S.DENIED, _S.NOT_PLACED, _S.FILLED, _S.CANCELLED, _S.REJECTED})
 WORKING = frozenset(_S) - DONE
+# NOT_PLACED is a presumption: it holds its reservation until the order book is final.
+RELEASED = DONE - {_S.NOT_PLACED}
 
 _AT_BROKER = {_S.TRIGGER_PENDING, _S.OPEN, _S.CANCEL_PENDING, _S.FILLED, _S.CANCELLED, _S.REJECTED}
 
@@ -140,7 +142,7 @@ class Order(msgspec.Struct, kw_only=True):
     @property
     def outstanding_quantity(self) -> int:
         """Units that may still reach the position: unfilled, or filled but not yet booked."""
-        ceiling = self.reported_filled if self.status in DONE else self.intent.quantity
+        ceiling = self.reported_filled if self.status in RELEASED else self.intent.quantity
         return max(ceiling - self.filled_quantity, 0)
 
     @property

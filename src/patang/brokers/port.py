@@ -1,0 +1,57 @@
+"""The port every broker implements, and nothing else: submit, events, snapshot."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from patang.domain.enums import Mode, Product
+from patang.domain.instrument import InstrumentId
+from patang.domain.messages import BrokerEvent, Effect, OrderUpdated
+from patang.domain.order import Fill
+
+
+class BrokerPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """One net position in the broker's books. Values in rupees; ``quantity`` short negative."""
+
+    instrument: InstrumentId
+    product: Product
+    quantity: int
+    buy_value: Decimal
+    sell_value: Decimal
+
+
+class AccountSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The broker's books at one moment, for start-up, reconciliation and the end-of-run check."""
+
+    at_ns: int
+    orders: tuple[OrderUpdated, ...]
+    trades: tuple[Fill, ...]
+    positions: tuple[BrokerPosition, ...]
+    available_cash: Decimal
+
+
+class Broker(Protocol):
+    """Where orders go. One instance trades one account."""
+
+    @property
+    def mode(self) -> Mode:
+        """The mode this broker may be used in; a node of another mode refuses it."""
+        ...
+
+    async def submit(self, command: Effect) -> None:
+        """Send one command, at most once. Its outcome arrives through ``events``.
+
+        Never raises for what the broker or the network does: refusals and unknown outcomes are
+        events.
+        """
+        ...
+
+    def events(self) -> AsyncIterator[BrokerEvent]:
+        """What happens to this account's orders, in the order it was learnt."""
+        ...
+
+    async def snapshot(self) -> AccountSnapshot:
+        """Read the account's orders, trades, positions and cash afresh."""
+        ...
