@@ -1,0 +1,99 @@
+"""The journal under asyncio: one thread syncs, and everyone who waits shares one commit."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from patang.storage.chain import Head, Row
+from patang.storage.faults import JournalError
+from patang.storage.journal import Journal
+
+
+class JournalWriter:
+    """Owns a ``Journal`` inside an event loop; close it with ``await close()`` or ``async with``.
+
+    >>> async def run() -> int:
+    ...     async with JournalWriter(Journal.in_memory()) as writer:
+    ...         writer.append("note", b"hello")
+    ...         await writer.sync()
+    ...         return writer.synced
+    >>> asyncio.run(run())
+    1
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._commit: asyncio.Future[None] | None = None
+
+    @property
+    def head(self) -> Head:
+        """The last appended row's sequence and hash, synced or not."""
+        return self._journal.head
+
+    @property
+    def synced(self) -> int:
+        """Sequence of the last durable row."""
+        return self._journal.synced
+
+    @property
+    def failure(self) -> JournalError | None:
+        """Why the journal stopped taking rows, or None."""
+        return self._journal.failure
+
+    def append(self, kind: str, payload: bytes) -> Row:
+        """Add a row, in memory until synced. Raises as ``Journal.append`` does."""
+        return self._journal.append(kind, payload)
+
+    async def sync(self) -> None:
+        """Return when every row appended before the call is durable.
+
+        Raises:
+            JournalError: the rows could not be written; everyone waiting for them gets it.
+        """
+        if self._journal.path is None:  # nothing to wait for, so simulations need no thread
+            self._journal.sync()
+            return
+        wanted = self._journal.head.sequence
+        while self._journal.synced < wanted:
+            # A commit under way may have begun before our row: then the next one, which all who
+            # waited meanwhile share, carries it.
+            if self._commit is None:
+                self._commit = self._start_commit()
+            # A cancelled waiter must not cancel the commit of the others.
+            await asyncio.shield(self._commit)
+
+    def _start_commit(self) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        commit = loop.run_in_executor(self._thread, self._journal.sync)
+        commit.add_done_callback(self._end_commit)
+        return commit
+
+    def _end_commit(self, commit: asyncio.Future[None]) -> None:
+        self._commit = None
+        if not commit.cancelled():
+            commit.exception()  # seen, even when everyone who waited was cancelled
+
+    def seal(self, state_hash: str) -> Row:
+        """Append the last row of a finished run; sync or close after it. See ``Journal.seal``."""
+        return self._journal.seal(state_hash)
+
+    async def close(self) -> None:
+        """Sync, close the file and end the thread. Raises as ``Journal.close`` does."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._thread, self._journal.close)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
