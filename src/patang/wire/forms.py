@@ -1,0 +1,310 @@
+"""Order requests as form parameters, both ways.
+
+Building is strict: it names the wrong field before anything is sent. Parsing is as lenient as the
+server must be: unknown parameters, and path parameters repeated in the body, are ignored.
+Source: Kite Connect v3, orders.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+
+from patang.domain.enums import Exchange, OrderType, Product, Side, Validity, Variety
+from patang.domain.errors import InvalidValue
+from patang.wire.errors import InputException
+
+TAG_MAX_CHARACTERS = 20
+"""A longer tag gets the whole order rejected, not cut."""
+
+_PRICED = {OrderType.LIMIT, OrderType.SL}
+_TRIGGERED = {OrderType.SL, OrderType.SL_M}
+_COUNTS = ("quantity", "disclosed_quantity", "validity_ttl", "iceberg_legs", "iceberg_quantity")
+_AUTO_PROTECTION = Decimal(-1)
+_MAX_PROTECTION = Decimal(100)
+
+
+class PlaceForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A new order. ``price`` and ``trigger_price`` are rupees on the tick.
+
+    ``market_protection`` is percent, -1 for the broker's automatic band. ``validity_ttl`` is
+    minutes. ``variety`` travels in the path, everything else in the body.
+
+    Raises:
+        InvalidValue: a field holds what no order may hold.
+    """
+
+    variety: Variety = Variety.REGULAR
+    exchange: Exchange
+    tradingsymbol: str
+    transaction_type: Side
+    order_type: OrderType
+    quantity: int
+    product: Product
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    validity: Validity | None = None
+    validity_ttl: int | None = None
+    disclosed_quantity: int | None = None
+    iceberg_legs: int | None = None
+    iceberg_quantity: int | None = None
+    auction_number: str | None = None
+    tag: str | None = None
+    market_protection: Decimal | None = None
+    autoslice: bool | None = None
+    algo_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.tradingsymbol:
+            raise InvalidValue("tradingsymbol", "is empty.")
+        _check_numbers(self)
+        _check_tag_length(self.tag)
+        protection = self.market_protection
+        if protection not in (None, _AUTO_PROTECTION) and not 0 < protection <= _MAX_PROTECTION:
+            cause = f"{protection} is neither -1 nor a percentage up to 100."
+            raise InvalidValue("market_protection", cause)
+
+
+class ModifyForm(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes on an order; None leaves a field as it is. ``quantity`` is the new total."""
+
+    variety: Variety = Variety.REGULAR
+    order_id: str
+    order_type: OrderType | None = None
+    quantity: int | None = None
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    validity: Validity | None = None
+    validity_ttl: int | None = None
+    disclosed_quantity: int | None = None
+    market_protection: Decimal | None = None
+    parent_order_id: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_order_id(self.order_id)
+        _check_numbers(self)
+
+
+class CancelForm(msgspec.Struct, frozen=True, kw_only=True):
+    """Which order to cancel; the second leg of a cover order names its parent."""
+
+    variety: Variety = Variety.REGULAR
+    order_id: str
+    parent_order_id: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_order_id(self.order_id)
+
+
+def _check_order_id(order_id: str) -> None:
+    if not order_id:
+        raise InvalidValue("order_id", "is empty.")
+
+
+def _check_numbers(form: PlaceForm | ModifyForm) -> None:
+    for name in _COUNTS:
+        count = getattr(form, name, None)
+        if count is None:
+            continue
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise InvalidValue(name, f"{count!r} is not a positive whole number.")
+    for name in ("price", "trigger_price"):
+        price = getattr(form, name)
+        if price is None:
+            continue
+        if not isinstance(price, Decimal) or not price.is_finite():
+            raise InvalidValue(name, f"{price!r} is not a finite Decimal.")
+
+
+def _check_tag_length(tag: str | None) -> None:
+    if tag is not None and len(tag) > TAG_MAX_CHARACTERS:
+        cause = f"{tag!r} is longer than {TAG_MAX_CHARACTERS} characters."
+        raise InvalidValue("tag", cause, "The whole order would be refused.")
+
+
+def to_form(form: PlaceForm | ModifyForm | CancelForm) -> dict[str, str]:
+    """The body parameters (for a cancel, the query): None left out, decimals without exponent.
+
+    Raises:
+        InvalidValue: the tag is not letters and digits alone.
+    """
+    tag = getattr(form, "tag", None)
+    if tag and not (tag.isascii() and tag.isalnum()):
+        raise InvalidValue("tag", f"{tag!r} is not letters and digits alone.")
+    in_path = {"variety", "order_id"}
+    return {
+        name: _text(value)
+        for name in form.__struct_fields__
+        if name not in in_path and (value := getattr(form, name)) is not None
+    }
+
+
+def _text(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case Decimal():
+            return f"{value:f}"
+        case StrEnum():
+            return value.value
+        case _:
+            return str(value)
+
+
+def parse_place(variety: str, form: Mapping[str, str]) -> PlaceForm:
+    """Read the body of ``POST /orders/{variety}``.
+
+    Zeros that stand for "not used" become None, because clients send them.
+
+    Raises:
+        InputException: a parameter is missing or wrong; the message names it.
+    """
+    fields = _Fields(form)
+    kind = _word(Variety, "variety", variety)
+    order_type = fields.required_word(OrderType, "order_type")
+    validity = fields.word(Validity, "validity")
+    is_iceberg = kind is Variety.ICEBERG
+    try:
+        return PlaceForm(
+            variety=kind,
+            exchange=fields.required_word(Exchange, "exchange"),
+            tradingsymbol=fields.required("tradingsymbol"),
+            transaction_type=fields.required_word(Side, "transaction_type"),
+            order_type=order_type,
+            quantity=fields.required_count("quantity"),
+            product=fields.required_word(Product, "product"),
+            price=fields.money("price", is_required=order_type in _PRICED),
+            trigger_price=fields.money(
+                "trigger_price", is_required=order_type in _TRIGGERED or kind is Variety.CO
+            ),
+            validity=validity,
+            validity_ttl=fields.count("validity_ttl", is_required=validity is Validity.TTL),
+            disclosed_quantity=fields.count("disclosed_quantity"),
+            iceberg_legs=fields.count("iceberg_legs", is_required=is_iceberg),
+            iceberg_quantity=fields.count("iceberg_quantity", is_required=is_iceberg),
+            auction_number=fields.text("auction_number", is_required=kind is Variety.AUCTION),
+            tag=fields.text("tag"),
+            market_protection=fields.money("market_protection"),
+            autoslice=fields.flag("autoslice"),
+            algo_id=fields.text("algo_id"),
+        )
+    except InvalidValue as error:
+        raise InputException(f"Invalid `{error.field}`.") from error
+
+
+def parse_modify(variety: str, order_id: str, form: Mapping[str, str]) -> ModifyForm:
+    """Read the body of ``PUT /orders/{variety}/{order_id}``; raises ``InputException``."""
+    fields = _Fields(form)
+    try:
+        return ModifyForm(
+            variety=_word(Variety, "variety", variety),
+            order_id=order_id,
+            order_type=fields.word(OrderType, "order_type"),
+            quantity=fields.count("quantity"),
+            price=fields.money("price"),
+            trigger_price=fields.money("trigger_price"),
+            validity=fields.word(Validity, "validity"),
+            validity_ttl=fields.count("validity_ttl"),
+            disclosed_quantity=fields.count("disclosed_quantity"),
+            market_protection=fields.money("market_protection"),
+            parent_order_id=fields.text("parent_order_id"),
+        )
+    except InvalidValue as error:
+        raise InputException(f"Invalid `{error.field}`.") from error
+
+
+def parse_cancel(variety: str, order_id: str, query: Mapping[str, str]) -> CancelForm:
+    """Read the query of ``DELETE /orders/{variety}/{order_id}``; raises ``InputException``."""
+    return CancelForm(
+        variety=_word(Variety, "variety", variety),
+        order_id=order_id,
+        parent_order_id=_Fields(query).text("parent_order_id"),
+    )
+
+
+Word = TypeVar("Word", bound=StrEnum)
+Value = TypeVar("Value")
+
+
+def _word(enum: type[Word], name: str, text: str) -> Word:
+    try:
+        return enum(text)
+    except ValueError as error:
+        raise InputException(f"Invalid `{name}`.") from error
+
+
+class _Fields:
+    """Typed reading of a form, with Kite's words for what is wrong."""
+
+    def __init__(self, form: Mapping[str, str]) -> None:
+        self._form = form
+
+    def required(self, name: str) -> str:
+        text = self._form.get(name, "").strip()
+        if not text:
+            raise InputException(f"Missing or empty field `{name}`")
+        return text
+
+    def text(self, name: str, *, is_required: bool = False) -> str | None:
+        return self.required(name) if is_required else self._form.get(name, "").strip() or None
+
+    def required_word(self, enum: type[Word], name: str) -> Word:
+        return _word(enum, name, self.required(name))
+
+    def word(self, enum: type[Word], name: str) -> Word | None:
+        text = self.text(name)
+        return None if text is None else _word(enum, name, text)
+
+    def required_count(self, name: str) -> int:
+        count = self._read(name, self.required(name), _whole)
+        if count < 1:
+            raise InputException(f"Invalid `{name}`.")
+        return count
+
+    def count(self, name: str, *, is_required: bool = False) -> int | None:
+        if is_required:
+            return self.required_count(name)
+        text = self.text(name)
+        return None if text is None else self._read(name, text, _whole) or None
+
+    def money(self, name: str, *, is_required: bool = False) -> Decimal | None:
+        text = self.text(name, is_required=is_required)
+        amount = None if text is None else self._read(name, text, _finite)
+        if is_required and not amount:
+            raise InputException(f"Invalid `{name}`.")
+        return amount or None
+
+    def flag(self, name: str) -> bool | None:
+        text = self.text(name)
+        return None if text is None else self._read(name, text.lower(), _FLAGS.__getitem__)
+
+    @staticmethod
+    def _read(name: str, text: str, convert: Callable[[str], Value]) -> Value:
+        try:
+            return convert(text)
+        except (ValueError, KeyError, InvalidOperation) as error:
+            raise InputException(f"Invalid `{name}`.") from error
+
+
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_MAX_DIGITS = 18
+
+
+def _whole(text: str) -> int:
+    """A whole number; ``1.0`` counts as one, because some clients send decimals."""
+    amount = _finite(text)
+    if amount != amount.to_integral_value():
+        raise ValueError(text)
+    return int(amount)
+
+
+def _finite(text: str) -> Decimal:
+    if len(text) > _MAX_DIGITS or not text.isascii():
+        raise ValueError(text)
+    amount = Decimal(text)
+    # "1e9999999" is short and finite, and would be a gigabyte of digits.
+    if not amount.is_finite() or abs(amount.adjusted()) > _MAX_DIGITS:
+        raise ValueError(text)
+    return amount

@@ -1,0 +1,73 @@
+"""The base of every row that the server sends: typed, and still able to give the original back.
+
+Decoding keeps only a reference to the body it came from; ``to_dict`` parses it when asked, so
+unknown fields are never lost and cost nothing.
+"""
+
+import copy
+from typing import Any, ClassVar
+
+import msgspec
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class Document:
+    """The JSON that rows were decoded from, parsed only when somebody asks for the original."""
+
+    __slots__ = ("_body", "_parsed")
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+        self._parsed: Any = None
+
+    def at(self, path: tuple[str | int, ...]) -> Any:
+        """A fresh copy of the value at this path of keys and indexes."""
+        if self._body is not None:
+            self._parsed, self._body = msgspec.json.decode(self._body), None
+        value = self._parsed
+        for step in path:
+            value = value[step]
+        return copy.deepcopy(value)
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Base of every row. A decoded row remembers where it came from, so it loses nothing.
+
+    ``parts`` names the fields that hold rows of their own.
+    """
+
+    parts: ClassVar[tuple[str, ...]] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The server's JSON object, unknown fields included; for a row we built, its encoding."""
+        source = self.__dict__.get("_source")
+        if source is not None:
+            document, path = source
+            return document.at(path)  # type: ignore[no-any-return]
+        return msgspec.json.decode(_encoder.encode(self))  # type: ignore[no-any-return]
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """Fields that the server sent and this struct does not know."""
+        known = set(self.__struct_fields__)
+        return {name: value for name, value in self.to_dict().items() if name not in known}
+
+
+def remember_source(value: object, document: Document, path: tuple[str | int, ...]) -> None:
+    """Tie every row inside a decoded value (row, list or dict of rows) to the original JSON."""
+    if isinstance(value, Row):
+        value.__dict__["_source"] = (document, path)
+        for name in value.parts:
+            remember_source(getattr(value, name), document, (*path, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            remember_source(item, document, (*path, index))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            remember_source(item, document, (*path, key))
+
+
+def encode_row(value: object) -> bytes:
+    """JSON of a row, or of any built-in value around rows; ``Decimal`` becomes a JSON number."""
+    return _encoder.encode(value)

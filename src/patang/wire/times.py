@@ -1,0 +1,96 @@
+"""Kite's date-times, both ways: IST text without a zone, and candle stamps with ``+0530``.
+
+IST has been UTC+05:30 without daylight saving for all of the market's electronic history.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+
+from patang.domain.errors import InvalidValue
+from patang.domain.market import NS_PER_SECOND
+
+IST_OFFSET_SECONDS = 19_800
+"""Seconds that IST is ahead of UTC."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_SECONDS_PER_DAY = 86_400
+
+
+def format_ist(at_ns: int) -> str:
+    """UTC nanoseconds as ``YYYY-MM-DD HH:MM:SS`` in IST; what is below a second is cut off.
+
+    >>> format_ist(1_767_589_213_000_000_000)
+    '2026-01-05 10:30:13'
+    """
+    seconds = at_ns // NS_PER_SECOND + IST_OFFSET_SECONDS
+    day, rest = divmod(seconds, _SECONDS_PER_DAY)
+    minutes, second = divmod(rest, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{_date_text(day)} {hour:02}:{minute:02}:{second:02}"
+
+
+def parse_ist(text: str) -> int:
+    """Inverse of ``format_ist``: IST text to UTC nanoseconds.
+
+    Raises:
+        InvalidValue: the text is not ``YYYY-MM-DD HH:MM:SS``.
+    """
+    try:
+        if len(text) != 19 or text[10] != " " or text[13] != ":" or text[16] != ":":
+            raise ValueError(text)
+        return (_day_start(text[:10]) + _seconds_of_day(text[11:])) * NS_PER_SECOND
+    except ValueError as error:
+        raise InvalidValue("time", f"{text!r} is not YYYY-MM-DD HH:MM:SS.") from error
+
+
+def format_ist_clock(at_ns: int) -> str:
+    """``HH:MM:SS`` in IST: how trades carry ``order_timestamp``."""
+    return format_ist(at_ns)[11:]
+
+
+def format_ist_date(at_ns: int) -> str:
+    """``YYYY-MM-DD`` in IST."""
+    return format_ist(at_ns)[:10]
+
+
+def format_candle_stamp(at_ns: int) -> str:
+    """``YYYY-MM-DDTHH:MM:SS+0530``, the start of a candle.
+
+    >>> format_candle_stamp(1_767_589_200_000_000_000)
+    '2026-01-05T10:30:00+0530'
+    """
+    text = format_ist(at_ns)
+    return f"{text[:10]}T{text[11:]}+0530"
+
+
+def parse_candle_stamp(text: str) -> int:
+    """Inverse of ``format_candle_stamp``; raises ``InvalidValue``."""
+    if len(text) != 24 or text[10] != "T" or text[19:] != "+0530":
+        raise InvalidValue("time", f"{text!r} is not YYYY-MM-DDTHH:MM:SS+0530.")
+    return parse_ist(f"{text[:10]} {text[11:19]}")
+
+
+@lru_cache(maxsize=512)
+def _date_text(day: int) -> str:
+    return (_EPOCH + timedelta(days=day)).isoformat()[:10]
+
+
+@lru_cache(maxsize=512)
+def _day_start(text: str) -> int:
+    # Only the ten-character form: fromisoformat alone would also take "2026-W01-1".
+    if text[4] != "-" or text[7] != "-" or not text.isascii():
+        raise ValueError(text)
+    day = date.fromisoformat(text).toordinal() - _EPOCH_ORDINAL
+    return day * _SECONDS_PER_DAY - IST_OFFSET_SECONDS
+
+
+@lru_cache(maxsize=8192)
+def _seconds_of_day(text: str) -> int:
+    parts = (text[0:2], text[3:5], text[6:8])
+    if not all(part.isdecimal() and part.isascii() for part in parts):
+        raise ValueError(text)
+    hour, minute, second = (int(part) for part in parts)
+    if hour > 23 or minute > 59 or second > 59:
+        raise ValueError(text)
+    return hour * 3600 + minute * 60 + second
