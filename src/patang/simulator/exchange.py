@@ -1,0 +1,383 @@
+"""The exchange and the broker before it: accounts, checks, books, and the life of every order."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from patang.domain.enums import OrderType, Product, Side, Validity
+from patang.domain.errors import InvalidValue
+from patang.domain.instrument import Instrument, InstrumentId
+from patang.domain.money import ZERO
+from patang.domain.position import Position
+from patang.simulator import checks
+from patang.simulator.account import Account, Exposure, Funds, Holding, order_exposure
+from patang.simulator.errors import Refused
+from patang.simulator.identifiers import OrderIds
+from patang.simulator.lifecycle import Lifecycle
+from patang.simulator.orders import KiteStatus, OrderRequest, SimOrder, SimTrade
+from patang.simulator.quote import Quote
+from patang.simulator.venue import Venue
+
+MAX_MODIFICATIONS = 25
+"""Source: Kite Connect v3, modifications of an order."""
+
+Session = tuple[int, int]
+"""[open, close) in UTC nanoseconds."""
+
+_BUSY = "Order cannot be {} as it is being processed. Try later."
+
+
+class Exchange:
+    """Books, accounts and orders behind one synchronous door. Times are UTC nanoseconds.
+
+    Time never runs backwards: a command with an older time takes the newest one seen.
+    ``on_order`` is called at every state that outlasts a command and ``on_trade`` at every fill of
+    a user; they must not call back into the exchange.
+    """
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        previous_closes: Mapping[InstrumentId, Decimal],
+        *,
+        sessions: Sequence[Session] = (),
+        worker: int = 1,
+    ) -> None:
+        self.sessions = tuple(sessions)
+        self.on_order: Callable[[SimOrder], None] = _ignore
+        self.on_trade: Callable[[SimTrade], None] = _ignore
+        self.on_time: Callable[[int], None] = _ignore
+        self.now_ns = 0
+        self._ids = OrderIds(worker)
+        self._accounts: dict[str, Account] = {}
+        self._lifecycle = Lifecycle(
+            (Venue(one, _previous_close(one, previous_closes)) for one in instruments),
+            self._accounts,
+            on_order=lambda order: self.on_order(order),
+            on_trade=lambda trade: self.on_trade(trade),
+        )
+        self.floor = self._lifecycle.floor
+
+    # --- the market -----------------------------------------------------------------------------
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Everything listed, indices too."""
+        return tuple(venue.instrument for venue in self.floor.venues.values())
+
+    def venue(self, instrument: InstrumentId) -> Venue:
+        """The floor's place of one instrument.
+
+        Raises:
+            Refused: the instrument is not listed.
+        """
+        venue = self.floor.venues.get(instrument)
+        if venue is None:
+            raise Refused("InputException", checks.UNKNOWN_INSTRUMENT)
+        return venue
+
+    def quote(self, instrument: InstrumentId) -> Quote:
+        """The full quote, stamped with the instrument's last change; raises ``Refused``."""
+        venue = self.venue(instrument)
+        return venue.quote(venue.changed_ns or self.now_ns)
+
+    def last_price(self, instrument: InstrumentId) -> Decimal:
+        """Rupees; the previous close before the first trade."""
+        return self.venue(instrument).last_price
+
+    def take_changed(self) -> list[InstrumentId]:
+        """Instruments whose quote changed since the last call, in the order they first did."""
+        return self.floor.take_changed()
+
+    def is_open(self, at_ns: int) -> bool:
+        """Whether continuous trading runs; always, for an exchange without sessions."""
+        return not self.sessions or any(start <= at_ns < end for start, end in self.sessions)
+
+    def pass_time(self, at_ns: int) -> int:
+        """Move the clock to ``at_ns`` if that is later; return what it shows.
+
+        Whatever is due before then, as ``on_time`` knows it, happens first.
+        """
+        if at_ns > self.now_ns:
+            self.on_time(at_ns)
+            self.now_ns = at_ns
+        return self.now_ns
+
+    def set_index(self, instrument: InstrumentId, level: Decimal, at_ns: int) -> None:
+        """Publish an index's value, in rupees (points)."""
+        venue = self.venue(instrument)
+        ticks = venue.instrument.to_ticks(venue.instrument.round_price(level))
+        if ticks != venue.last_ticks or not venue.open_ticks:
+            venue.set_last(ticks, at_ns)
+            self.floor.mark(venue, at_ns)
+
+    def mirror(
+        self,
+        instrument: InstrumentId,
+        at_ns: int,
+        *,
+        last_price: Decimal | None = None,
+        bids: Sequence[tuple[Decimal, int]] = (),
+        asks: Sequence[tuple[Decimal, int]] = (),
+    ) -> None:
+        """Let the book follow an outside market: its last price, and depth as (rupees, units).
+
+        The depth stands in the book under an agent's name, so users trade with it and with each
+        other; each call replaces the one before.
+        """
+        at_ns = self.pass_time(at_ns)
+        venue = self.venue(instrument)
+        self._lifecycle.mirror(venue, at_ns, last_price=last_price, bids=bids, asks=asks)
+
+    # --- accounts -------------------------------------------------------------------------------
+
+    def open_account(self, user_id: str, cash: Decimal) -> None:
+        """A new account with ``cash`` rupees.
+
+        Raises:
+            InvalidValue: the id is taken or the cash negative.
+        """
+        if not user_id or user_id in self._accounts or user_id in self.floor.agents:
+            raise InvalidValue("user_id", f"{user_id!r} is empty or taken.", "Choose another.")
+        if cash < 0:
+            raise InvalidValue("cash", f"{cash} is negative.", "Give zero or more.")
+        self._accounts[user_id] = Account(user_id, cash)
+
+    def seed_holding(
+        self, user_id: str, instrument: InstrumentId, quantity: int, average_price: Decimal
+    ) -> None:
+        """Give a user shares held since before today; raises ``Refused`` for unknown names."""
+        self.venue(instrument)
+        if quantity < 1:
+            raise InvalidValue("quantity", f"{quantity} is below 1.", "Hold at least one share.")
+        self._account(user_id).holdings[instrument] = Holding(
+            instrument=instrument, quantity=quantity, average_price=average_price
+        )
+
+    def orders(self, user_id: str) -> list[SimOrder]:
+        """All orders of the day, oldest first."""
+        return list(self._account(user_id).orders.values())
+
+    def order(self, user_id: str, order_id: str) -> SimOrder:
+        """One order; raises ``Refused`` when the user has none of that id."""
+        order = self._account(user_id).orders.get(order_id)
+        if order is None:
+            raise Refused("OrderException", "Couldn't find that `order_id`.")
+        return order
+
+    def trades(self, user_id: str, order_id: str | None = None) -> list[SimTrade]:
+        """All fills of the day, or one order's, oldest first."""
+        trades = self._account(user_id).trades
+        return [one for one in trades if order_id is None or one.order_id == order_id]
+
+    def positions(self, user_id: str) -> list[Position]:
+        """One row for each instrument and product traded today, flat ones too.
+
+        Accounts start the day flat, so these are both Kite's ``net`` and its ``day`` rows.
+        """
+        return list(self._account(user_id).positions.values())
+
+    def holdings(self, user_id: str) -> list[Holding]:
+        """Shares held since before today."""
+        return self._account(user_id).holding_rows()
+
+    def funds(self, user_id: str) -> Funds:
+        """The user's money at this moment."""
+        return self._account(user_id).funds(self.last_price)
+
+    def user_ids(self) -> tuple[str, ...]:
+        """Everyone who has an account, oldest first."""
+        return tuple(self._accounts)
+
+    # --- commands -------------------------------------------------------------------------------
+
+    def place(self, user_id: str, request: OrderRequest, at_ns: int) -> SimOrder:
+        """Check a request, make the order and trade it as far as it goes.
+
+        Raises:
+            Refused: what Kite refuses at once; there is no order row then. Short funds and short
+                holdings are refused so as well.
+        """
+        at_ns = self.pass_time(at_ns)
+        account = self._account(user_id)
+        venue = self.venue(request.instrument)
+        checks.check_request(venue.instrument, request)
+        terms = checks.settle_terms(venue, request.side, _asked_terms(request))
+        self._check_session(request.product, at_ns)
+        order = SimOrder(
+            order_id="",
+            user_id=user_id,
+            request=request,
+            order_type=terms.order_type,
+            quantity=terms.quantity,
+            pending_quantity=terms.quantity,
+            placed_ns=at_ns,
+            order_ns=at_ns,
+            price=terms.price,
+            trigger_price=terms.trigger_price,
+            validity=terms.validity,
+            disclosed_quantity=terms.disclosed_quantity,
+            market_protection=terms.market_protection,
+            tags=terms.tags,
+        )
+        self._check_cover(account, order, terms.price, terms.quantity)
+        order.order_id = self._ids.make(at_ns)
+        account.orders[order.order_id] = order
+        account.working[order.order_id] = order
+        self._lifecycle.admit(venue, order, at_ns)
+        return order
+
+    def modify(
+        self,
+        user_id: str,
+        order_id: str,
+        at_ns: int,
+        *,
+        quantity: int | None = None,
+        price: Decimal | None = None,
+        trigger_price: Decimal | None = None,
+        order_type: OrderType | None = None,
+        validity: Validity | None = None,
+        disclosed_quantity: int | None = None,
+        market_protection: Decimal | None = None,
+    ) -> SimOrder:
+        """Change a resting order; what is None stays. ``quantity`` is the new total.
+
+        A new price, type or larger quantity loses the order's time priority, a smaller quantity
+        keeps it.
+
+        Raises:
+            Refused: no such order, not resting, changed too often, or bad new terms.
+        """
+        at_ns = self.pass_time(at_ns)
+        account = self._account(user_id)
+        order = self.order(user_id, order_id)
+        if not order.status.is_resting:
+            raise Refused("InputException", _BUSY.format("modified"))
+        if order.modifications >= MAX_MODIFICATIONS:
+            raise Refused("InputException", "Maximum allowed order modifications exceeded.")
+        self._check_session(order.product, at_ns)
+        new_type = order.order_type if order_type is None else order_type
+        if new_type is OrderType.MARKET and order.request.order_type is OrderType.MARKET:
+            # An order that was placed as MARKET keeps its protection.
+            market_protection = market_protection or order.request.market_protection
+        # A stop order whose trigger was reached is a LIMIT in all but its name.
+        is_released = order.status is KiteStatus.OPEN and new_type is order.order_type
+        terms = checks.Terms(
+            order_type=OrderType.LIMIT if is_released else new_type,
+            quantity=order.quantity if quantity is None else quantity,
+            price=order.price if price is None else price,
+            trigger_price=order.trigger_price if trigger_price is None else trigger_price,
+            validity=order.validity if validity is None else validity,
+            disclosed_quantity=min(order.disclosed_quantity, quantity or order.quantity)
+            if disclosed_quantity is None
+            else disclosed_quantity,
+            market_protection=order.market_protection
+            if market_protection is None
+            else market_protection,
+            tags=order.tags,
+        )
+        if terms.quantity < order.filled_quantity:
+            raise Refused(
+                "InputException",
+                f"Quantity {terms.quantity} is below the {order.filled_quantity} already filled.",
+            )
+        venue = self.venue(order.instrument)
+        terms = checks.settle_terms(venue, order.side, terms)
+        self._check_cover(account, order, terms.price, terms.quantity - order.filled_quantity)
+        self._lifecycle.modify(
+            venue, order, terms, order.order_type if is_released else terms.order_type, at_ns
+        )
+        return order
+
+    def cancel(self, user_id: str, order_id: str, at_ns: int) -> SimOrder:
+        """Cancel what is left of an order.
+
+        Raises:
+            Refused: no such order, or it is not resting.
+        """
+        at_ns = self.pass_time(at_ns)
+        order = self.order(user_id, order_id)
+        if not order.status.is_resting:
+            raise Refused("InputException", _BUSY.format("cancelled"))
+        self._lifecycle.cancel(self.venue(order.instrument), order, at_ns)
+        return order
+
+    def end_session(self, at_ns: int) -> None:
+        """Cancel every order that still rests: a DAY order ends with its session."""
+        at_ns = self.pass_time(at_ns)
+        for account in self._accounts.values():
+            for order in list(account.working.values()):
+                self._lifecycle.expire(self.venue(order.instrument), order, at_ns)
+
+    # --- checks that need the account -----------------------------------------------------------
+
+    def _account(self, user_id: str) -> Account:
+        account = self._accounts.get(user_id)
+        if account is None:
+            raise Refused("UserException", f"There is no account {user_id!r}.")
+        return account
+
+    def _check_session(self, product: Product, at_ns: int) -> None:
+        if self.is_open(at_ns):
+            return
+        what = "MIS (intraday) are blocked" if product is Product.MIS else "Orders are blocked"
+        raise Refused(
+            "InputException",
+            f"{what} as the markets are not open for trading today. Try placing an AMO order.",
+        )
+
+    def _check_cover(
+        self, account: Account, order: SimOrder, price: Decimal, quantity: int
+    ) -> None:
+        """Refuse what the account cannot deliver or pay, the order's new terms assumed."""
+        if order.product is Product.CNC and order.side is Side.SELL:
+            deliverable = account.deliverable(order.instrument)
+            if order.order_id:
+                deliverable += order.pending_quantity
+            if quantity > deliverable:
+                raise Refused(
+                    "HoldingException",
+                    f"Insufficient holding quantity. Required quantity is {quantity} but "
+                    f"available quantity is {max(deliverable, 0)}.",
+                )
+        others = account.exposures(self.last_price, without=order.order_id)
+        wanted: Exposure = order_exposure(order, price, quantity, self.last_price)
+        blocked = account.margin_used(others)
+        required = account.margin_used([*others, wanted]) - blocked
+        available = account.funds(self.last_price).available
+        if order.order_id:
+            available += account.margin_used(account.exposures(self.last_price)) - blocked
+        if required > max(available, ZERO):
+            raise Refused(
+                "MarginException",
+                f"Insufficient funds. Required margin is {required:.2f} but available margin is "
+                f"{available:.2f}.",
+            )
+
+
+def _ignore(_: object) -> None:
+    """Nobody listens."""
+
+
+def _previous_close(
+    instrument: Instrument, previous_closes: Mapping[InstrumentId, Decimal]
+) -> Decimal:
+    close = previous_closes.get(instrument.id)
+    if close is None or close <= 0:
+        raise InvalidValue(
+            "previous_closes", f"no positive close for {instrument.id}.", "Give one in rupees."
+        )
+    return close
+
+
+def _asked_terms(request: OrderRequest) -> checks.Terms:
+    return checks.Terms(
+        order_type=request.order_type,
+        quantity=request.quantity,
+        price=request.price or ZERO,
+        trigger_price=request.trigger_price or ZERO,
+        validity=request.validity,
+        disclosed_quantity=request.disclosed_quantity,
+        market_protection=request.market_protection or ZERO,
+        tags=() if request.tag is None else (request.tag,),
+    )

@@ -1,0 +1,246 @@
+"""The steps of a user's order, from registration to its end. Source: Kite Connect v3, statuses.
+
+    place   PUT ORDER REQ RECEIVED, VALIDATION PENDING, OPEN PENDING, OPEN, ... COMPLETE
+            stop orders: ..., VALIDATION PENDING, TRIGGER PENDING, (trigger) OPEN, ...
+    modify  MODIFY VALIDATION PENDING, MODIFY PENDING, MODIFIED, OPEN (or TRIGGER PENDING)
+    cancel  CANCEL PENDING, CANCELLED
+
+A partial fill adds an OPEN row. An IOC order ends COMPLETE, or CANCELLED with what did not trade.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+
+from patang.domain.enums import OrderType, Side, Validity
+from patang.domain.money import ZERO
+from patang.simulator.account import Account
+from patang.simulator.book import Execution, Resting
+from patang.simulator.checks import Terms, protection_percent
+from patang.simulator.floor import Floor
+from patang.simulator.orders import KiteStatus, SimOrder, SimTrade
+from patang.simulator.venue import Venue
+
+FIRST_EXCHANGE_ORDER_NUMBER = 1_300_000_000_000_001
+SELF_TRADE = "The rest of the order was cancelled: it would have traded with your own order."
+EXPIRED = "The order was cancelled by the exchange at the end of the session."
+
+_STOPS = (OrderType.SL, OrderType.SL_M)
+
+
+class Lifecycle:
+    """Moves orders through their states, and books the fills that the floor reports."""
+
+    def __init__(
+        self,
+        venues: Iterable[Venue],
+        accounts: dict[str, Account],
+        *,
+        on_order: Callable[[SimOrder], None],
+        on_trade: Callable[[SimTrade], None],
+    ) -> None:
+        self.floor = Floor(venues, self._book_fill, self._release)
+        self._accounts = accounts
+        self._on_order = on_order
+        self._on_trade = on_trade
+        self._exchange_number = FIRST_EXCHANGE_ORDER_NUMBER
+        self._mirrored: dict[str, list[Resting]] = {}
+
+    def admit(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
+        """Register a checked order and let it trade, rest, or wait for its trigger."""
+        order.record(KiteStatus.PUT_ORDER_REQ_RECEIVED, at_ns)
+        order.record(KiteStatus.VALIDATION_PENDING, at_ns)
+        if order.order_type not in _STOPS:
+            order.record(KiteStatus.OPEN_PENDING, at_ns)
+        order.exchange_order_id = str(self._exchange_number)
+        order.exchange_ns = at_ns
+        self._exchange_number += 1
+        self._stand(venue, order, at_ns)
+        self.floor.run_triggers(venue, at_ns)
+
+    def modify(
+        self, venue: Venue, order: SimOrder, terms: Terms, named_type: OrderType, at_ns: int
+    ) -> None:
+        """Put new terms in force; ``named_type`` is what the order row shows as its type."""
+        keeps_place = (
+            order.status is KiteStatus.OPEN
+            and terms.order_type is OrderType.LIMIT
+            and terms.price == order.price
+            and terms.quantity <= order.quantity
+            and terms.validity is Validity.DAY
+        )
+        order.modifications += 1
+        order.order_ns = at_ns
+        order.record(KiteStatus.MODIFY_VALIDATION_PENDING, at_ns)
+        order.record(KiteStatus.MODIFY_PENDING, at_ns)
+        lowered_by = order.quantity - terms.quantity
+        if keeps_place:
+            resting = venue.resting[order.order_id]
+            if lowered_by:
+                venue.book.reduce(resting, lowered_by)
+                self.floor.mark(venue, at_ns)
+        else:
+            self._lift(venue, order, at_ns)
+        order.is_modified = True
+        order.order_type = named_type
+        order.quantity = terms.quantity
+        order.pending_quantity -= lowered_by
+        order.price = terms.price
+        if named_type is OrderType.LIMIT or named_type in _STOPS:
+            order.trigger_price = terms.trigger_price or order.trigger_price
+        if named_type is OrderType.LIMIT:
+            order.trigger_price = ZERO
+        order.validity = terms.validity
+        order.disclosed_quantity = terms.disclosed_quantity
+        order.market_protection = terms.market_protection
+        order.tags = terms.tags
+        order.record(KiteStatus.MODIFIED, at_ns)
+        if not keeps_place:
+            self._stand(venue, order, at_ns, waits=terms.order_type in _STOPS)
+        elif order.pending_quantity:
+            order.record(KiteStatus.OPEN, at_ns)
+            self._on_order(order)
+        else:
+            del venue.resting[order.order_id]
+            self._end(order, KiteStatus.COMPLETE, at_ns)
+        self.floor.run_triggers(venue, at_ns)
+
+    def cancel(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
+        """Take a resting order out at its user's wish."""
+        order.order_ns = at_ns
+        order.record(KiteStatus.CANCEL_PENDING, at_ns)
+        self._lift(venue, order, at_ns)
+        self._end(order, KiteStatus.CANCELLED, at_ns)
+
+    def expire(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
+        """Take a resting order out because its session is over."""
+        self._lift(venue, order, at_ns)
+        self._end(order, KiteStatus.CANCELLED, at_ns, EXPIRED)
+
+    def mirror(
+        self,
+        venue: Venue,
+        at_ns: int,
+        *,
+        last_price: Decimal | None,
+        bids: Sequence[tuple[Decimal, int]],
+        asks: Sequence[tuple[Decimal, int]],
+    ) -> None:
+        """Replace what an outside market shows in this book; users' orders trade against it."""
+        agent_id = f"outside/{venue.instrument.id}"
+        self.floor.enrol(agent_id, venue.instrument.id)
+        for order in self._mirrored.pop(agent_id, ()):
+            self.floor.withdraw(venue, order, at_ns)
+        standing: list[Resting] = []
+        for is_buy, levels in ((True, bids), (False, asks)):
+            for price, quantity in levels:
+                ticks = venue.instrument.to_ticks(price)
+                if quantity:
+                    rest = self.floor.submit(agent_id, venue, is_buy, ticks, quantity, at_ns)
+                    if rest is not None:
+                        standing.append(rest)
+        self._mirrored[agent_id] = standing
+        if last_price is not None:
+            venue.set_last(venue.instrument.to_ticks(last_price), at_ns)
+            self.floor.mark(venue, at_ns)
+            self.floor.run_triggers(venue, at_ns)
+
+    # --- steps ----------------------------------------------------------------------------------
+
+    def _stand(
+        self, venue: Venue, order: SimOrder, at_ns: int, *, waits: bool | None = None
+    ) -> None:
+        if waits is None:
+            waits = order.order_type in _STOPS
+        if waits:
+            trigger = venue.instrument.to_ticks(order.trigger_price)
+            venue.add_stop(order.order_id, order.side is Side.BUY, trigger)
+            order.record(KiteStatus.TRIGGER_PENDING, at_ns)
+            self._on_order(order)
+        else:
+            self._enter_book(venue, order, at_ns)
+
+    def _release(self, venue: Venue, order_id: str, at_ns: int) -> None:
+        """The last price reached a stop order's trigger."""
+        order = self._find(order_id)
+        if order.order_type is OrderType.SL_M:
+            percent = protection_percent(venue, order.market_protection)
+            order.price = venue.price(venue.protected_ticks(order.side, percent))
+        self._enter_book(venue, order, at_ns)
+
+    def _enter_book(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
+        order.record(KiteStatus.OPEN, at_ns)
+        # The exchange confirms an order before its trades, even when it trades at once.
+        self._on_order(order)
+        is_buy = order.side is Side.BUY
+        ticks = venue.instrument.to_ticks(order.price)
+        resting = Resting(order.user_id, is_buy, ticks, order.pending_quantity, order.order_id)
+        filled_before = order.filled_quantity
+        self.floor.execute(venue, resting, at_ns)
+        if not resting.quantity:
+            self._end(order, KiteStatus.COMPLETE, at_ns)
+        elif venue.book.crosses(is_buy, ticks):
+            self._end(order, KiteStatus.CANCELLED, at_ns, SELF_TRADE)
+        elif order.validity is Validity.IOC:
+            self._end(order, KiteStatus.CANCELLED, at_ns)
+        else:
+            venue.book.add(resting)
+            venue.resting[order.order_id] = resting
+            if order.filled_quantity > filled_before:
+                order.record(KiteStatus.OPEN, at_ns)
+                self._on_order(order)
+
+    def _book_fill(
+        self, venue: Venue, side: Resting, execution: Execution, trade_id: str, at_ns: int
+    ) -> None:
+        account = self._accounts[side.owner]
+        order = account.orders[side.order_id]
+        price = venue.price(execution.ticks)
+        order.fill(execution.quantity, price)
+        trade = SimTrade(
+            trade_id=trade_id,
+            order_id=order.order_id,
+            exchange_order_id=order.exchange_order_id or "",
+            user_id=side.owner,
+            instrument=order.instrument,
+            side=order.side,
+            quantity=execution.quantity,
+            price=price,
+            product=order.product,
+            time_ns=at_ns,
+        )
+        account.book(trade, venue.instrument.multiplier)
+        self._on_trade(trade)
+        if side is not execution.maker:
+            return  # The incoming order's states follow when it has traded all it can.
+        if order.pending_quantity:
+            order.record(KiteStatus.OPEN, at_ns)
+            self._on_order(order)
+        else:
+            del venue.resting[order.order_id]
+            self._end(order, KiteStatus.COMPLETE, at_ns)
+
+    def _lift(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
+        """Out of the book, or out of the stop orders."""
+        resting = venue.resting.pop(order.order_id, None)
+        if resting is None:
+            venue.remove_stop(order.order_id)
+        else:
+            venue.book.cancel(resting)
+            self.floor.mark(venue, at_ns)
+
+    def _end(
+        self, order: SimOrder, status: KiteStatus, at_ns: int, message: str | None = None
+    ) -> None:
+        if status is KiteStatus.CANCELLED:
+            order.cancelled_quantity = order.pending_quantity
+            order.pending_quantity = 0
+        del self._accounts[order.user_id].working[order.order_id]
+        order.record(status, at_ns, message)
+        self._on_order(order)
+
+    def _find(self, order_id: str) -> SimOrder:
+        for account in self._accounts.values():
+            order = account.working.get(order_id)
+            if order is not None:
+                return order
+        raise KeyError(order_id)

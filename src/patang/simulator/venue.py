@@ -1,0 +1,152 @@
+"""Where one instrument trades: its book, its stop orders, and the tape of its day."""
+
+from decimal import Decimal
+
+from patang.domain.enums import Side
+from patang.domain.instrument import Instrument
+from patang.domain.money import ZERO
+from patang.simulator.book import Depth, OrderBook, Resting
+from patang.simulator.quote import Quote, QuoteLevel
+
+BAND = Decimal("0.10")
+"""Opening price band each side of the previous close. Source: SEBI, dynamic bands of F&O stocks."""
+
+
+class Venue:
+    """One instrument's book and tape, in ticks. ``quote`` gives the rupees."""
+
+    __slots__ = (
+        "_prices",
+        "_stops",
+        "book",
+        "changed_ns",
+        "close_ticks",
+        "high_ticks",
+        "instrument",
+        "last_quantity",
+        "last_ticks",
+        "last_trade_ns",
+        "low_ticks",
+        "lower_ticks",
+        "open_ticks",
+        "resting",
+        "turnover_ticks",
+        "upper_ticks",
+        "volume",
+    )
+
+    def __init__(self, instrument: Instrument, previous_close: Decimal) -> None:
+        self.instrument = instrument
+        self.book = OrderBook()
+        self.resting: dict[str, Resting] = {}
+        self._stops: dict[str, tuple[bool, int]] = {}
+        self._prices: dict[int, Decimal] = {}
+        self.close_ticks = instrument.to_ticks(instrument.round_price(previous_close))
+        self.lower_ticks = self._to_ticks_up(previous_close * (1 - BAND))
+        self.upper_ticks = self._to_ticks_down(previous_close * (1 + BAND))
+        self.last_ticks = self.close_ticks
+        self.last_quantity = 0
+        self.last_trade_ns: int | None = None
+        self.changed_ns = 0
+        self.open_ticks = self.high_ticks = self.low_ticks = 0
+        self.volume = 0
+        self.turnover_ticks = 0
+
+    def _to_ticks_up(self, price: Decimal) -> int:
+        return self.instrument.to_ticks(self.instrument.round_price(price, "up"))
+
+    def _to_ticks_down(self, price: Decimal) -> int:
+        return self.instrument.to_ticks(self.instrument.round_price(price, "down"))
+
+    def price(self, ticks: int) -> Decimal:
+        """Rupees of a price in ticks."""
+        price = self._prices.get(ticks)
+        if price is None:
+            price = self._prices[ticks] = self.instrument.from_ticks(ticks)
+        return price
+
+    @property
+    def last_price(self) -> Decimal:
+        """Last traded price in rupees; the previous close before the first trade."""
+        return self.price(self.last_ticks)
+
+    def clamp(self, ticks: int) -> int:
+        """The nearest price inside the day's band."""
+        return min(max(ticks, self.lower_ticks), self.upper_ticks)
+
+    def protected_ticks(self, side: Side, percent: Decimal) -> int:
+        """Where a MARKET order with this protection becomes a LIMIT: last price -/+ percent."""
+        price = self.last_price * (1 + side.sign * percent / 100)
+        return self.clamp(self.instrument.to_ticks(self.instrument.round_price(price)))
+
+    def print_trade(self, ticks: int, quantity: int, at_ns: int) -> None:
+        """Put a trade on the tape."""
+        if not self.open_ticks:
+            self.open_ticks = self.high_ticks = self.low_ticks = ticks
+        elif ticks > self.high_ticks:
+            self.high_ticks = ticks
+        elif ticks < self.low_ticks:
+            self.low_ticks = ticks
+        self.last_ticks = ticks
+        self.last_quantity = quantity
+        self.last_trade_ns = at_ns
+        self.volume += quantity
+        self.turnover_ticks += ticks * quantity
+
+    def set_last(self, ticks: int, at_ns: int) -> None:
+        """Take over a last price that was made elsewhere: an index's, or an outside market's."""
+        quantity = self.last_quantity
+        self.print_trade(ticks, 0, at_ns)
+        self.last_quantity = quantity
+
+    def add_stop(self, order_id: str, is_buy: bool, trigger_ticks: int) -> None:
+        """Hold an order until the last price reaches its trigger."""
+        self._stops[order_id] = (is_buy, trigger_ticks)
+
+    def remove_stop(self, order_id: str) -> None:
+        """Forget a stop order."""
+        del self._stops[order_id]
+
+    def take_triggered(self) -> list[str]:
+        """Ids of the stop orders that the last price reached, oldest first; they are let go."""
+        if not self._stops:
+            return []
+        last = self.last_ticks
+        triggered = [
+            order_id
+            for order_id, (is_buy, ticks) in self._stops.items()
+            if (last >= ticks if is_buy else last <= ticks)
+        ]
+        for order_id in triggered:
+            del self._stops[order_id]
+        return triggered
+
+    def quote(self, at_ns: int) -> Quote:
+        """The instrument as the exchange shows it at ``at_ns``."""
+        bids, asks = self.book.depth()
+        is_banded = self.instrument.is_tradable
+        average = self.price(1) * self.turnover_ticks / self.volume if self.volume else ZERO
+        return Quote(
+            instrument=self.instrument.id,
+            exchange_ns=at_ns,
+            last_price=self.last_price,
+            last_quantity=self.last_quantity,
+            average_price=average.quantize(Decimal("0.01")),
+            volume=self.volume,
+            buy_quantity=self.book.buy_quantity,
+            sell_quantity=self.book.sell_quantity,
+            open=self.price(self.open_ticks),
+            high=self.price(self.high_ticks),
+            low=self.price(self.low_ticks),
+            close=self.price(self.close_ticks),
+            last_trade_ns=self.last_trade_ns,
+            bids=self._levels(bids),
+            asks=self._levels(asks),
+            lower_circuit=self.price(self.lower_ticks) if is_banded else ZERO,
+            upper_circuit=self.price(self.upper_ticks) if is_banded else ZERO,
+        )
+
+    def _levels(self, depth: Depth) -> tuple[QuoteLevel, ...]:
+        return tuple(
+            QuoteLevel(self.price(ticks), quantity, orders) for ticks, quantity, orders in depth
+        )
