@@ -1,0 +1,220 @@
+"""The ASGI application: Kite's routes from the one endpoint table, and what surrounds them."""
+
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from patang.domain.market import NS_PER_SECOND
+from patang.sandbox import account_routes, order_routes, quote_routes
+from patang.sandbox.calls import Call, Csv, Handler, Query
+from patang.sandbox.login import finish_page, login_page
+from patang.sandbox.ready import ClockReading
+from patang.sandbox.sessions import BAD_ACCESS, Session
+from patang.sandbox.ticker import Subscriber, refuse
+from patang.sandbox.world import World
+from patang.simulator.errors import Refused
+from patang.wire.endpoints import ENDPOINTS, Endpoint, RateClass
+from patang.wire.envelope import encode_error, encode_success, http_status
+from patang.wire.errors import (
+    GeneralException,
+    InputException,
+    KiteError,
+    NetworkException,
+    TokenException,
+    error_class,
+)
+from patang.wire.instruments import CONTENT_TYPE as CSV
+from patang.wire.rows import encode_row
+
+JSON = "application/json"
+BODY_MAX = 1 << 20
+
+HANDLERS: dict[str, Handler] = {
+    "generate_session": account_routes.open_session,
+    "invalidate_session": account_routes.close_session,
+    "profile": account_routes.profile,
+    "margins": account_routes.margins,
+    "margins_segment": account_routes.segment_margins,
+    "instruments": quote_routes.all_instruments,
+    "instruments_exchange": quote_routes.exchange_instruments,
+    "place_order": order_routes.place,
+    "modify_order": order_routes.modify,
+    "cancel_order": order_routes.cancel,
+    "orders": order_routes.orders,
+    "order_history": order_routes.history,
+    "order_trades": order_routes.order_trades,
+    "trades": order_routes.trades,
+    "positions": account_routes.positions,
+    "holdings": account_routes.holdings,
+    "quote": quote_routes.quotes,
+    "ohlc": quote_routes.ohlc,
+    "ltp": quote_routes.ltp,
+}
+"""What answers each route of the endpoint table, by the route's name."""
+
+# These bring their credentials as parameters; a header that some client sends along is ignored.
+_CREDENTIALS_IN_PARAMETERS = {"generate_session", "invalidate_session"}
+
+_log = structlog.get_logger(__name__)
+
+
+def build_app(world: World) -> ASGIApp:
+    """Kite's REST routes at ``/``, the login page, ``/clock``, and the ticker at any path."""
+    routes: list[Route | WebSocketRoute] = [
+        Route(endpoint.path, _respond_to(world, endpoint), methods=[endpoint.method])
+        for endpoint in ENDPOINTS.values()
+    ]
+    routes += [
+        Route("/connect/login", _page(world, login_page)),
+        Route("/connect/finish", _page(world, finish_page)),
+        Route("/clock", _page(world, _clock)),
+        WebSocketRoute("/{path:path}", _tick_to(world)),
+    ]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+    app.router.redirect_slashes = False
+    return _DateHeader(app, world)
+
+
+def _respond_to(world: World, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    handler = HANDLERS[endpoint.name]
+
+    async def respond(request: Request) -> Response:
+        try:
+            form = Query(await _body(request))
+            # From here on nothing waits: the answer is of one moment.
+            value = handler(_admitted_call(world, endpoint, request, form))
+        except KiteError as error:
+            return _failure(error)
+        except Refused as refused:
+            return _failure(error_class(refused.error_type)(refused.message, status=400))
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:  # noqa: BLE001 - the outermost frame of a request: record, answer 500
+            _log.exception("request_failed", route=endpoint.name)
+            return _failure(GeneralException("Something unexpected happened in the sandbox."))
+        if isinstance(value, Csv):
+            return _answer(200, value.body, CSV)
+        return _answer(200, encode_success(value), JSON)
+
+    return respond
+
+
+def _admitted_call(world: World, endpoint: Endpoint, request: Request, form: Query) -> Call:
+    """The request as a route sees it, once credentials and rate limits have let it in."""
+    now_ns = world.advance()
+    query = Query(request.scope["query_string"])
+    caller: Session | None = None
+    if endpoint.name in _CREDENTIALS_IN_PARAMETERS:
+        counted_for = form.first("api_key") or query.first("api_key")
+    else:
+        caller = _authenticate(world, request, now_ns)
+        # Orders are counted for the account over all its apps, everything else for the key.
+        is_order = endpoint.rate is RateClass.ORDER
+        counted_for = caller.user_id if is_order else caller.app.api_key
+    if world.settings.rate_limits and not world.limiter.admit(
+        counted_for, endpoint.rate, now_ns, is_placement=endpoint.name == "place_order"
+    ):
+        raise NetworkException("Too many requests", status=429)
+    return Call(
+        endpoint=endpoint,
+        world=world,
+        now_ns=now_ns,
+        path={name: str(value) for name, value in request.path_params.items()},
+        query=query,
+        form=form,
+        caller=caller,
+    )
+
+
+def _authenticate(world: World, request: Request, now_ns: int) -> Session:
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    api_key, colon, access_token = credentials.partition(":")
+    if scheme != "token" or not colon:
+        raise TokenException(BAD_ACCESS)
+    return world.sessions.verify(api_key, access_token, now_ns)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_MAX:
+            raise InputException(f"The request body is larger than {BODY_MAX} bytes.", status=413)
+    return bytes(body)
+
+
+def _page(
+    world: World, page: Callable[[World, Query, int], Response]
+) -> Callable[[Request], Awaitable[Response]]:
+    async def respond(request: Request) -> Response:
+        try:
+            return page(world, Query(request.scope["query_string"]), world.advance())
+        except KiteError as error:
+            return _failure(error)
+
+    return respond
+
+
+def _clock(world: World, _query: Query, now_ns: int) -> Response:
+    return _answer(200, encode_row(ClockReading(now_ns, world.settings.speed)), JSON)
+
+
+def _tick_to(world: World) -> Callable[[WebSocket], Awaitable[None]]:
+    async def tick(websocket: WebSocket) -> None:
+        query = Query(websocket.scope["query_string"])
+        try:
+            session = world.sessions.verify(
+                query.first("api_key"), query.first("access_token"), world.advance()
+            )
+        except TokenException:
+            await refuse(websocket)
+            return
+        await websocket.accept()
+        await world.ticker.serve(
+            websocket, Subscriber(session.user_id, world), lambda: world.now_ns
+        )
+
+    return tick
+
+
+async def _no_route(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    text = {404: "Route not found", 405: "Method not allowed"}.get(status, "Bad request")
+    return _failure(GeneralException(text, status=status))
+
+
+def _failure(error: KiteError) -> Response:
+    return _answer(http_status(error), encode_error(error), JSON)
+
+
+def _answer(status: int, body: bytes, content_type: str) -> Response:
+    # Set as a raw header: Starlette would add a character set to text types.
+    return Response(body, status, headers={"content-type": content_type})
+
+
+class _DateHeader:
+    """Every answer, handshakes too, carries the virtual date."""
+
+    def __init__(self, app: ASGIApp, world: World) -> None:
+        self._app = app
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_dated(message: Message) -> None:
+            if message["type"] in _STARTS:
+                date = formatdate(self._world.now_ns // NS_PER_SECOND, usegmt=True)
+                message["headers"] = [*message.get("headers", ()), (b"date", date.encode())]
+            await send(message)
+
+        await self._app(scope, receive, send_dated)
+
+
+_STARTS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}

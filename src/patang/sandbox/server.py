@@ -1,0 +1,162 @@
+"""The sandbox as a process: one loopback port, a virtual clock, and a clean end on a signal."""
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import uvicorn
+
+from patang.sandbox.app import build_app
+from patang.sandbox.errors import PortUnavailable
+from patang.sandbox.ready import ClockReading, Ready, ReadyFile, ReadyUser
+from patang.sandbox.settings import HOST, SandboxSettings
+from patang.sandbox.world import World
+
+PUMP_INTERVAL_S = 0.015
+FAREWELL_S = 0.2
+KEEP_ALIVE_S = 75
+BODY_MAX = 1 << 20
+
+
+async def serve(
+    settings: SandboxSettings, *, on_ready: Callable[[Ready], None] | None = None
+) -> None:
+    """Serve a world until SIGTERM or SIGINT, then end cleanly.
+
+    Writes the ready file and calls ``on_ready`` once requests are answered.
+
+    Raises:
+        PortUnavailable: the port is taken or not allowed.
+        ReadyFileUnwritable: the ready file cannot be written.
+    """
+    ready_file = ReadyFile(settings.ready_file) if settings.ready_file else None
+    with _listener(settings.port) as listener, contextlib.ExitStack() as cleanup:
+        if ready_file:
+            ready_file.prepare()
+            cleanup.callback(ready_file.withdraw)
+        root = f"http://{HOST}:{listener.getsockname()[1]}"
+        world = World(settings, root)
+
+        def announce() -> None:
+            ready = describe(world, root)
+            if ready_file:
+                ready_file.publish(ready)
+            if on_ready:
+                on_ready(ready)
+
+        server = _Server(world, announce)
+        async with asyncio.TaskGroup() as tasks:
+            pump = tasks.create_task(_pump(world), name="sandbox pump")
+            await server.serve(sockets=[listener])
+            pump.cancel()
+
+
+def describe(world: World, root: str) -> Ready:
+    """What a client needs to know of a running world."""
+    return Ready(
+        root=root,
+        ws=root.replace("http", "ws", 1),
+        api_key=world.app.api_key,
+        api_secret=world.app.api_secret,
+        login_url=f"{root}/connect/login?v=3&api_key={world.app.api_key}",
+        users=tuple(
+            ReadyUser(session.user_id, session.access_token) for session in world.first_sessions
+        ),
+        clock=ClockReading(world.advance(), world.settings.speed),
+    )
+
+
+async def _pump(world: World) -> None:
+    """Move the market along with the clock, and the ticker with the market."""
+    while True:
+        await asyncio.sleep(PUMP_INTERVAL_S)
+        world.advance()
+        world.publish()
+
+
+@contextlib.contextmanager
+def _listener(port: int) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        # Lets a sandbox start again on the port it just left; a port in use stays refused.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+            listener.listen(1024)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortUnavailable(
+                    f"Port {port} of {HOST} is already in use.",
+                    "Choose another with --port, or --port 0 for any free one.",
+                ) from error
+            raise PortUnavailable(
+                f"Cannot listen on port {port} of {HOST}: {error.strerror}.",
+                "Choose another with --port, or --port 0 for any free one.",
+            ) from error
+        listener.setblocking(False)
+        yield listener
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, ending without a second signal and with a proper close of every WebSocket."""
+
+    def __init__(self, world: World, announce: Callable[[], None]) -> None:
+        self._world = world
+        self._announce = announce
+        super().__init__(
+            uvicorn.Config(
+                build_app(world),
+                http="h11",
+                ws="websockets-sansio",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                # The official clients must never see a ping, nor a pong they did not ask for.
+                ws_ping_interval=None,
+                ws_ping_timeout=None,
+                ws_per_message_deflate=False,
+                ws_max_size=BODY_MAX,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=1,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening, then say so."""
+        await super().startup(sockets)
+        self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take leave of the WebSockets (1001), then stop; a peer that is stuck is cut off."""
+        self._world.ticker.close_all()
+        await asyncio.sleep(FAREWELL_S)
+        for connection in list(self.server_state.connections):
+            if connection.transport.get_write_buffer_size():
+                connection.transport.abort()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT; unlike the parent, do not raise the signal anew."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # Python lets only the main thread have signal handlers.
+            return
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            self.should_exit = True
+
+        kept = {name: signal.signal(name, stop) for name in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for name, handler in kept.items():
+                signal.signal(name, handler)

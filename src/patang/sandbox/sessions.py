@@ -1,0 +1,130 @@
+"""Who may call: apps, the login hand-over, and access tokens that die at 06:00 IST."""
+
+from collections import Counter
+
+import msgspec
+
+from patang.domain.market import NS_PER_SECOND
+from patang.sandbox import credentials
+from patang.sandbox.clock import next_token_expiry_ns
+from patang.wire.checksums import is_same_checksum, login_checksum
+from patang.wire.errors import TokenException
+
+REQUEST_TOKEN_LIFE_NS = 180 * NS_PER_SECOND
+BAD_ACCESS = "Incorrect `api_key` or `access_token`."
+BAD_REQUEST_TOKEN = "Token is invalid or has expired."
+BAD_CHECKSUM = "Invalid `checksum`."
+BAD_API_KEY = "Invalid `api_key`."
+
+
+class App(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered Kite Connect app. ``app_id`` is the number that postbacks carry."""
+
+    app_id: int
+    api_key: str
+    api_secret: str
+    redirect_url: str
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A login of one user through one app; times are nanoseconds UTC of the virtual clock."""
+
+    user_id: str
+    app: App
+    access_token: str
+    public_token: str
+    opened_ns: int
+    expires_ns: int
+
+
+class _PendingLogin(msgspec.Struct, frozen=True):
+    api_key: str
+    user_id: str
+    expires_ns: int
+
+
+class Sessions:
+    """All logins of the world. With ``one_session``, a new one ends the earlier of that app."""
+
+    def __init__(self, apps: tuple[App, ...], *, seed: int, one_session: bool) -> None:
+        self._apps = {app.api_key: app for app in apps}
+        self._seed = seed
+        self._one_session = one_session
+        self._issued: Counter[tuple[str, str]] = Counter()
+        self._pending: dict[str, _PendingLogin] = {}
+        self._open: dict[str, Session] = {}
+
+    def app(self, api_key: str) -> App | None:
+        """The app with that key."""
+        return self._apps.get(api_key)
+
+    def request_token(self, app: App, user_id: str, now_ns: int) -> str:
+        """A token that ``exchange`` turns into a session, once, within three minutes."""
+        self._pending = {
+            token: login for token, login in self._pending.items() if login.expires_ns > now_ns
+        }
+        token = self._next_token("request", user_id)
+        self._pending[token] = _PendingLogin(app.api_key, user_id, now_ns + REQUEST_TOKEN_LIFE_NS)
+        return token
+
+    def exchange(self, api_key: str, request_token: str, checksum: str, now_ns: int) -> Session:
+        """Spend a request token.
+
+        Raises:
+            TokenException: unknown app, wrong checksum, or a token that is spent or too old.
+        """
+        app = self._apps.get(api_key)
+        if app is None:
+            raise TokenException(BAD_API_KEY)
+        expected = login_checksum(api_key, request_token, app.api_secret)
+        if not is_same_checksum(checksum, expected):
+            raise TokenException(BAD_CHECKSUM)
+        login = self._pending.get(request_token)
+        if login is None or login.api_key != api_key or login.expires_ns <= now_ns:
+            raise TokenException(BAD_REQUEST_TOKEN)
+        del self._pending[request_token]
+        return self.open(app, login.user_id, now_ns)
+
+    def open(self, app: App, user_id: str, now_ns: int) -> Session:
+        """Log a user in."""
+        if self._one_session:
+            earlier = [
+                token
+                for token, session in self._open.items()
+                if session.user_id == user_id and session.app.api_key == app.api_key
+            ]
+            for token in earlier:
+                del self._open[token]
+        session = Session(
+            user_id=user_id,
+            app=app,
+            access_token=self._next_token("access", user_id),
+            public_token=self._next_token("public", user_id),
+            opened_ns=now_ns,
+            expires_ns=next_token_expiry_ns(now_ns),
+        )
+        self._open[session.access_token] = session
+        return session
+
+    def verify(self, api_key: str, access_token: str, now_ns: int) -> Session:
+        """The session these credentials belong to.
+
+        Raises:
+            TokenException: there is none, or it has expired.
+        """
+        session = self._open.get(access_token)
+        if session is None or session.app.api_key != api_key:
+            raise TokenException(BAD_ACCESS)
+        if session.expires_ns <= now_ns:
+            del self._open[access_token]
+            raise TokenException(BAD_ACCESS)
+        return session
+
+    def close(self, session: Session) -> None:
+        """Log out."""
+        self._open.pop(session.access_token, None)
+
+    def _next_token(self, kind: str, user_id: str) -> str:
+        number = self._issued[kind, user_id]
+        self._issued[kind, user_id] += 1
+        return credentials.token(self._seed, kind, user_id, number)

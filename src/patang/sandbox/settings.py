@@ -1,0 +1,62 @@
+"""What a sandbox is started with."""
+
+import math
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from patang.domain.errors import InvalidValue
+from patang.domain.market import NS_PER_SECOND
+
+HOST = "127.0.0.1"
+"""The only address a sandbox listens on: whoever can reach it can log in."""
+
+# Thursday 2026-11-19, 09:20:00 IST: five minutes into continuous trading.
+DEFAULT_START_NS = 1_795_060_200 * NS_PER_SECOND
+
+
+class SandboxUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A trading account of the world, with its cash in rupees."""
+
+    user_id: str
+    cash: Decimal = Decimal(1_000_000)
+
+
+DEFAULT_USERS = (SandboxUser(user_id="AB1234"), SandboxUser(user_id="CD5678"))
+
+
+class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A world and how it is served.
+
+    ``port`` 0 takes any free one. ``speed`` is virtual seconds per real second; 0 freezes the
+    clock. ``redirect_url`` is where the login page sends the browser, by default a page of the
+    sandbox itself. ``rate_limits`` off lets any number of requests in. With ``one_session`` a new
+    login of a user ends the user's earlier session of the same app.
+    """
+
+    port: int = 0
+    seed: int = 1
+    speed: float = 1.0
+    start_ns: int = DEFAULT_START_NS
+    users: tuple[SandboxUser, ...] = DEFAULT_USERS
+    ready_file: Path | None = None
+    redirect_url: str | None = None
+    rate_limits: bool = True
+    one_session: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:
+            raise InvalidValue("port", f"{self.port} is no TCP port.", "Use 0 (any free) to 65535.")
+        if not (math.isfinite(self.speed) and self.speed >= 0):
+            raise InvalidValue(
+                "speed", f"{self.speed} is not a speed.", "Use 0 (frozen) or a positive number."
+            )
+        if self.start_ns < 0:
+            raise InvalidValue("start_ns", f"{self.start_ns} is before 1970.")
+        names = [user.user_id for user in self.users]
+        if not names or len(set(names)) != len(names) or not all(names):
+            raise InvalidValue("users", "user ids must be present and distinct.", "Name each once.")
+        poor = next((user for user in self.users if user.cash < 0), None)
+        if poor is not None:
+            raise InvalidValue("users", f"the cash of {poor.user_id} is negative.")

@@ -1,0 +1,129 @@
+"""One sandbox world: the market, the clock it follows, the accounts, and who watches."""
+
+import time
+
+import structlog
+
+from patang.domain.instrument import Instrument, InstrumentId
+from patang.domain.market import NS_PER_SECOND
+from patang.sandbox import credentials
+from patang.sandbox.clock import VirtualClock
+from patang.sandbox.limits import RateLimiter
+from patang.sandbox.order_rows import postback
+from patang.sandbox.quote_rows import packet
+from patang.sandbox.sessions import App, Session, Sessions
+from patang.sandbox.settings import SandboxSettings
+from patang.sandbox.ticker import Ticker
+from patang.simulator.orders import SimOrder
+from patang.simulator.universe import default_market
+from patang.wire.messages import OrderUpdate, encode_text
+from patang.wire.ticks import Packet, TickMode
+
+# The market is computed in steps, so that one that cannot keep up is noticed within this much
+# real time and requests are still answered.
+BUDGET_S = 0.05
+STEP_REAL_S = 0.005
+STEP_MIN_NS = NS_PER_SECOND // 100
+
+# The market has traded for a while when the doors open, so that the day has a range and a volume.
+WARM_UP_NS = 300 * NS_PER_SECOND
+
+_log = structlog.get_logger(__name__)
+
+
+class World:
+    """Everything behind the routes. ``root`` is the address it will be served at."""
+
+    def __init__(self, settings: SandboxSettings, root: str) -> None:
+        self.settings = settings
+        self.app = App(
+            app_id=1,
+            api_key=credentials.api_key(settings.seed),
+            api_secret=credentials.api_secret(settings.seed),
+            redirect_url=settings.redirect_url or f"{root}/connect/finish",
+        )
+        self.market = default_market(settings.seed, settings.start_ns - WARM_UP_NS)
+        self.market.advance(settings.start_ns)
+        self.exchange = self.market.exchange
+        self.instruments = self.exchange.instruments
+        self.exchange_names = tuple(sorted({one.exchange.value for one in self.instruments}))
+        self._by_id = {one.id: one for one in self.instruments}
+        self._by_token = {one.token: one for one in self.instruments}
+        self.sessions = Sessions((self.app,), seed=settings.seed, one_session=settings.one_session)
+        self.limiter = RateLimiter()
+        self.ticker = Ticker()
+        self._packets: dict[tuple[int, TickMode], Packet] = {}
+        self._is_behind = False
+        for user in settings.users:
+            self.exchange.open_account(user.user_id, user.cash)
+        self.first_sessions: tuple[Session, ...] = tuple(
+            self.sessions.open(self.app, user.user_id, settings.start_ns) for user in settings.users
+        )
+        self.exchange.on_order = self._send_update
+        # Last, so that building the world costs no virtual time.
+        self.clock = VirtualClock(settings.start_ns, settings.speed)
+
+    @property
+    def now_ns(self) -> int:
+        """The moment the market stands at, nanoseconds UTC; every answer is as of it."""
+        return self.market.now_ns
+
+    def advance(self) -> int:
+        """Move the market to the clock's now and return it.
+
+        A speed that this machine cannot compute makes the clock fall back to the market.
+        """
+        target_ns = self.clock.now_ns()
+        step_ns = max(int(self.settings.speed * STEP_REAL_S * NS_PER_SECOND), STEP_MIN_NS)
+        deadline_s = time.monotonic() + BUDGET_S
+        while self.market.now_ns < target_ns:
+            self.market.advance(min(self.market.now_ns + step_ns, target_ns))
+            if time.monotonic() > deadline_s and self.market.now_ns < target_ns:
+                self.clock.fall_back_to(self.market.now_ns)
+                self._warn_once()
+                break
+        return self.market.now_ns
+
+    def publish(self) -> None:
+        """Tell the ticker what changed since the last time."""
+        changed = [self._by_id[one].token for one in self.exchange.take_changed()]
+        if changed:
+            self._packets.clear()
+        self.ticker.publish(changed)
+
+    def instrument(self, instrument_id: InstrumentId) -> Instrument:
+        """A listed instrument."""
+        return self._by_id[instrument_id]
+
+    def find(self, text: str) -> Instrument | None:
+        """The instrument a quote asks for: ``EXCHANGE:SYMBOL``, or its token in digits."""
+        by_id = self._by_id.get(InstrumentId(text))
+        if by_id is None and text.isascii() and text.isdecimal() and len(text) <= 10:
+            return self._by_token.get(int(text))
+        return by_id
+
+    def packet(self, token: int, mode: TickMode) -> Packet | None:
+        """The newest ticker packet of a token; None for one that does not exist."""
+        known = self._packets.get((token, mode))
+        if known is not None:
+            return known
+        instrument = self._by_token.get(token)
+        if instrument is None:
+            return None
+        made = packet(self.exchange.quote(instrument.id), instrument, mode)
+        self._packets[token, mode] = made
+        return made
+
+    def _send_update(self, order: SimOrder) -> None:
+        update = postback(order, self._by_id[order.instrument], self.app)
+        if update is not None:
+            self.ticker.send_text(order.user_id, encode_text(OrderUpdate(update)))
+
+    def _warn_once(self) -> None:
+        if not self._is_behind:
+            self._is_behind = True
+            _log.warning(
+                "clock_falls_back",
+                reason="this machine cannot compute the market at the chosen speed",
+                speed=self.settings.speed,
+            )
