@@ -1,0 +1,71 @@
+"""Zerodha's Kite Connect over the network: client, ticker feed, session.
+
+Usable with nothing of Patang above it. Importing it loads no network library.
+"""
+
+from patang.kite.client import Kite
+from patang.kite.clock import Clock, SystemClock
+from patang.kite.errors import ConnectFailed, OrderOutcomeUnknown, ReplyLost
+from patang.kite.feed import FeedCounters, KiteFeed
+from patang.kite.feed_events import (
+    FeedConnected,
+    FeedDisconnected,
+    FeedEvent,
+    FeedFrame,
+    FeedNotice,
+    OrderUpdate,
+)
+from patang.kite.secret import Secret
+from patang.kite.transport import MemoryTransport, Request, Response, Timeouts, Transport
+from patang.wire.connection import LinkSettings, LinkState
+from patang.wire.errors import (
+    DataException,
+    GeneralException,
+    HoldingException,
+    InputException,
+    KiteError,
+    MarginException,
+    NetworkException,
+    OrderException,
+    PermissionException,
+    TokenException,
+    UserException,
+)
+from patang.wire.ticks import TickMode
+
+__all__ = [
+    "Kite",
+    "KiteFeed",
+    "Secret",
+    "Clock",
+    "SystemClock",
+    "TickMode",
+    "LinkSettings",
+    "LinkState",
+    "FeedEvent",
+    "FeedFrame",
+    "OrderUpdate",
+    "FeedNotice",
+    "FeedConnected",
+    "FeedDisconnected",
+    "FeedCounters",
+    "Transport",
+    "MemoryTransport",
+    "Request",
+    "Response",
+    "Timeouts",
+    "KiteError",
+    "OrderOutcomeUnknown",
+    "ConnectFailed",
+    "ReplyLost",
+    "TokenException",
+    "UserException",
+    "PermissionException",
+    "OrderException",
+    "InputException",
+    "MarginException",
+    "HoldingException",
+    "NetworkException",
+    "DataException",
+    "GeneralException",
+]

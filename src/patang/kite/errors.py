@@ -1,0 +1,40 @@
+"""What can go wrong between us and Kite, beyond the errors that Kite itself names."""
+
+from patang.wire.errors import KiteError, NetworkException
+
+
+class ConnectFailed(NetworkException):
+    """No connection could be made: the server saw no byte of the request."""
+
+
+class ReplyLost(NetworkException):
+    """The request may have arrived, but no whole answer came back."""
+
+
+class FeedClosed(KiteError):
+    """The feed was asked for something while it is not running."""
+
+
+class OrderOutcomeUnknown(KiteError):
+    """An order request left, and nothing that came back says what became of it.
+
+    The order may be live. It is never sent again: read the order book and look for ``tag`` (on
+    a placement) or ``order_id`` (on a change or cancel). ``reason`` says what was seen instead of
+    an answer.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        tag: str | None = None,
+        order_id: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        self.reason = reason
+        self.tag = tag
+        self.order_id = order_id
+        subject = f"order {order_id}" if order_id else f"the order tagged {tag}"
+        super().__init__(
+            f"The outcome of the request for {subject} is not known: {reason}", status=status
+        )

@@ -1,0 +1,96 @@
+"""The port through which every REST call leaves: one request in, one response out.
+
+A transport sends what it is given exactly once. It never follows a redirect and never tries
+again: whether a call may be repeated is for the caller to know.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from patang.domain.errors import InvalidValue
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds of machine time, per phase.
+
+    ``connect`` covers the wait for a connection, DNS, TCP and TLS; ``read`` the silence between
+    two reads; ``total`` everything. The official clients wait 7 seconds.
+    """
+
+    connect: float = 3.0
+    read: float = 7.0
+    total: float = 10.0
+
+    def __post_init__(self) -> None:
+        for phase in self.__struct_fields__:
+            if not 0 < (seconds := getattr(self, phase)) <= 300:
+                raise InvalidValue(f"timeouts.{phase}", f"{seconds} is not in (0, 300] seconds.")
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP request, ready to send. Its repr leaves out what may hold a token."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    timeouts: Timeouts
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The URL without its query."""
+        return self.url.partition("?")[0]
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.path})"
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP response, read whole. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str | None:
+        """The Content-Type header, parameters included."""
+        return self.headers.get("content-type")
+
+    def __repr__(self) -> str:
+        return f"Response({self.status}, {self.content_type}, {len(self.body)} bytes)"
+
+
+class Transport(Protocol):
+    """Sends requests."""
+
+    async def send(self, request: Request) -> Response:
+        """Send ``request`` once and read the whole answer, whatever its status.
+
+        Raises:
+            ConnectFailed: no connection was made, so the server saw nothing.
+            ReplyLost: the server may have seen the request; its answer did not arrive whole.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release every connection; the transport opens new ones when it is used again."""
+        ...
+
+
+class MemoryTransport:
+    """Answers from a function instead of a network: for tests and in-process simulation."""
+
+    def __init__(self, answer: Callable[[Request], Awaitable[Response]]) -> None:
+        self._answer = answer
+        self.sent: list[Request] = []
+
+    async def send(self, request: Request) -> Response:
+        """Record the request and hand it to the function."""
+        self.sent.append(request)
+        return await self._answer(request)
+
+    async def close(self) -> None:
+        """Nothing to release."""
