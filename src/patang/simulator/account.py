@@ -127,7 +127,9 @@ class Account:
     def exposures(self, last_price: PriceOf, without: str = "") -> list[Exposure]:
         """What the working orders could still do, but for the one named ``without``."""
         return [
-            order_exposure(order, order.price, order.pending_quantity, last_price)
+            order_exposure(
+                order, order.price or order.trigger_price, order.pending_quantity, last_price
+            )
             for order in self.working.values()
             if order.order_id != without
         ]
@@ -162,8 +164,6 @@ def order_exposure(order: SimOrder, price: Decimal, quantity: int, last_price: P
 
     A sale counts at the last price or above, for it may trade there.
     """
-    if not price:
-        price = order.trigger_price
     if order.side is Side.SELL:
         price = max(price, last_price(order.instrument))
     return Exposure(

@@ -89,6 +89,23 @@ class Agent:
     def leave(self, at_ns: int) -> None:
         """Take all orders out of the book."""
 
+    def send(
+        self,
+        is_buy: bool,
+        ticks: int,
+        quantity: int,
+        at_ns: int,
+        *,
+        rests: bool = True,
+        agent_id: str = "",
+    ) -> Resting | None:
+        """A limit order inside the band; return what rests of it."""
+        venue = self.venue
+        ticks = min(max(ticks, venue.lower_ticks), venue.upper_ticks)
+        return self.floor.submit(
+            agent_id or self.agent_id, venue, is_buy, ticks, quantity, at_ns, rests=rests
+        )
+
 
 class MarketMaker(Agent):
     """Quotes several levels each side of the fair value, on a grid of its own.
@@ -153,7 +170,7 @@ class MarketMaker(Agent):
         for level in range(self._levels):
             if ticks not in quotes:
                 quantity = 1 + int(self._size * (1 + level) * (0.4 + self.rng.random()))
-                order = self.floor.submit(self.agent_id, self.venue, is_buy, ticks, quantity, at_ns)
+                order = self.send(is_buy, ticks, quantity, at_ns)
                 if order is not None:
                     quotes[ticks] = order
             ticks += step
@@ -194,16 +211,12 @@ class NoiseTrader(Agent):
             touch = ask if is_buy else bid
             if touch is not None:
                 limit = touch + (1 if is_buy else -1) * rng.randrange(4)
-                self.floor.submit(
-                    self.agent_id, self.venue, is_buy, limit, quantity, at_ns, rests=False
-                )
+                self.send(is_buy, limit, quantity, at_ns, rests=False)
         elif kind < 0.9:
             touch = bid if is_buy else ask
             if touch is not None:
                 limit = touch + (-1 if is_buy else 1) * (rng.randrange(8) - 1)
-                order = self.floor.submit(
-                    self._patient_id, self.venue, is_buy, limit, quantity, at_ns
-                )
+                order = self.send(is_buy, limit, quantity, at_ns, agent_id=self._patient_id)
                 if order is not None:
                     self._orders.append(order)
             if len(self._orders) > self.max_orders:
@@ -256,6 +269,4 @@ class TrendFollower(Agent):
         touch = book.best_ask if is_buy else book.best_bid
         if touch is not None:
             limit = touch + (2 if is_buy else -2)
-            self.floor.submit(
-                self.agent_id, self.venue, is_buy, limit, quantity, at_ns, rests=False
-            )
+            self.send(is_buy, limit, quantity, at_ns, rests=False)

@@ -20,6 +20,7 @@ from patang.domain.instrument import Instrument
 from patang.domain.money import ZERO
 from patang.simulator.errors import Refused
 from patang.simulator.orders import OrderRequest
+from patang.simulator.terms import Terms
 from patang.simulator.venue import Venue
 
 AUTOMATIC = Decimal(-1)
@@ -43,19 +44,6 @@ _OPTION_BANDS = (
     (Decimal(500), Decimal(2)),
     (None, Decimal(1)),
 )
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """An order's terms as they will stand: a protected MARKET order has become its LIMIT."""
-
-    order_type: OrderType
-    quantity: int
-    price: Decimal = ZERO
-    trigger_price: Decimal = ZERO
-    validity: Validity = Validity.DAY
-    disclosed_quantity: int = 0
-    market_protection: Decimal = ZERO
-    tags: tuple[str, ...] = ()
 
 
 def check_request(instrument: Instrument, request: OrderRequest) -> None:

@@ -3,18 +3,22 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from patang.domain.enums import OrderType, Product, Side, Validity
+import msgspec
+
+from patang.domain.enums import OrderType, Product, Validity
 from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument, InstrumentId
-from patang.domain.money import ZERO
 from patang.domain.position import Position
 from patang.simulator import checks
-from patang.simulator.account import Account, Exposure, Funds, Holding, order_exposure
+from patang.simulator.account import Account, Funds, Holding
+from patang.simulator.cover import check_cover
 from patang.simulator.errors import Refused
 from patang.simulator.identifiers import OrderIds
-from patang.simulator.lifecycle import Lifecycle
+from patang.simulator.lifecycle import STOPS, Lifecycle
+from patang.simulator.mirror import Mirror
 from patang.simulator.orders import KiteStatus, OrderRequest, SimOrder, SimTrade
 from patang.simulator.quote import Quote
+from patang.simulator.terms import Change, Terms, asked_terms, changed_terms
 from patang.simulator.venue import Venue
 
 MAX_MODIFICATIONS = 25
@@ -56,6 +60,7 @@ class Exchange:
             on_trade=lambda trade: self.on_trade(trade),
         )
         self.floor = self._lifecycle.floor
+        self._mirror = Mirror(self.floor)
 
     # --- the market -----------------------------------------------------------------------------
 
@@ -126,7 +131,7 @@ class Exchange:
         """
         at_ns = self.pass_time(at_ns)
         venue = self.venue(instrument)
-        self._lifecycle.mirror(venue, at_ns, last_price=last_price, bids=bids, asks=asks)
+        self._mirror.show(venue, at_ns, last_price=last_price, bids=bids, asks=asks)
 
     # --- accounts -------------------------------------------------------------------------------
 
@@ -201,7 +206,7 @@ class Exchange:
         account = self._account(user_id)
         venue = self.venue(request.instrument)
         checks.check_request(venue.instrument, request)
-        terms = checks.settle_terms(venue, request.side, _asked_terms(request))
+        terms = checks.settle_terms(venue, request.side, asked_terms(request))
         self._check_session(request.product, at_ns)
         order = SimOrder(
             order_id="",
@@ -219,7 +224,7 @@ class Exchange:
             market_protection=terms.market_protection,
             tags=terms.tags,
         )
-        self._check_cover(account, order, terms.price, terms.quantity)
+        check_cover(account, order, terms, terms.quantity, self.last_price)
         order.order_id = self._ids.make(at_ns)
         account.orders[order.order_id] = order
         account.working[order.order_id] = order
@@ -256,37 +261,19 @@ class Exchange:
         if order.modifications >= MAX_MODIFICATIONS:
             raise Refused("InputException", "Maximum allowed order modifications exceeded.")
         self._check_session(order.product, at_ns)
-        new_type = order.order_type if order_type is None else order_type
-        if new_type is OrderType.MARKET and order.request.order_type is OrderType.MARKET:
-            # An order that was placed as MARKET keeps its protection.
-            market_protection = market_protection or order.request.market_protection
-        # A stop order whose trigger was reached is a LIMIT in all but its name.
-        is_released = order.status is KiteStatus.OPEN and new_type is order.order_type
-        terms = checks.Terms(
-            order_type=OrderType.LIMIT if is_released else new_type,
-            quantity=order.quantity if quantity is None else quantity,
-            price=order.price if price is None else price,
-            trigger_price=order.trigger_price if trigger_price is None else trigger_price,
-            validity=order.validity if validity is None else validity,
-            disclosed_quantity=min(order.disclosed_quantity, quantity or order.quantity)
-            if disclosed_quantity is None
-            else disclosed_quantity,
-            market_protection=order.market_protection
-            if market_protection is None
-            else market_protection,
-            tags=order.tags,
+        change = Change(
+            quantity=quantity,
+            price=price,
+            trigger_price=trigger_price,
+            order_type=order_type,
+            validity=validity,
+            disclosed_quantity=disclosed_quantity,
+            market_protection=market_protection,
         )
-        if terms.quantity < order.filled_quantity:
-            raise Refused(
-                "InputException",
-                f"Quantity {terms.quantity} is below the {order.filled_quantity} already filled.",
-            )
-        venue = self.venue(order.instrument)
-        terms = checks.settle_terms(venue, order.side, terms)
-        self._check_cover(account, order, terms.price, terms.quantity - order.filled_quantity)
-        self._lifecycle.modify(
-            venue, order, terms, order.order_type if is_released else terms.order_type, at_ns
-        )
+        terms, waits = self._settle_change(order, changed_terms(order, change))
+        open_quantity = terms.quantity - order.filled_quantity
+        check_cover(account, order, terms, open_quantity, self.last_price)
+        self._lifecycle.modify(self.venue(order.instrument), order, terms, at_ns, waits=waits)
         return order
 
     def cancel(self, user_id: str, order_id: str, at_ns: int) -> SimOrder:
@@ -326,33 +313,21 @@ class Exchange:
             f"{what} as the markets are not open for trading today. Try placing an AMO order.",
         )
 
-    def _check_cover(
-        self, account: Account, order: SimOrder, price: Decimal, quantity: int
-    ) -> None:
-        """Refuse what the account cannot deliver or pay, the order's new terms assumed."""
-        if order.product is Product.CNC and order.side is Side.SELL:
-            deliverable = account.deliverable(order.instrument)
-            if order.order_id:
-                deliverable += order.pending_quantity
-            if quantity > deliverable:
-                raise Refused(
-                    "HoldingException",
-                    f"Insufficient holding quantity. Required quantity is {quantity} but "
-                    f"available quantity is {max(deliverable, 0)}.",
-                )
-        others = account.exposures(self.last_price, without=order.order_id)
-        wanted: Exposure = order_exposure(order, price, quantity, self.last_price)
-        blocked = account.margin_used(others)
-        required = account.margin_used([*others, wanted]) - blocked
-        available = account.funds(self.last_price).available
-        if order.order_id:
-            available += account.margin_used(account.exposures(self.last_price)) - blocked
-        if required > max(available, ZERO):
+    def _settle_change(self, order: SimOrder, terms: Terms) -> tuple[Terms, bool]:
+        """New terms checked, and whether the order is to wait for its trigger under them."""
+        if terms.quantity < order.filled_quantity:
             raise Refused(
-                "MarginException",
-                f"Insufficient funds. Required margin is {required:.2f} but available margin is "
-                f"{available:.2f}.",
+                "InputException",
+                f"Quantity {terms.quantity} is below the {order.filled_quantity} already filled.",
             )
+        venue = self.venue(order.instrument)
+        if order.status is KiteStatus.OPEN and terms.order_type is order.order_type:
+            # A stop order whose trigger was reached is a LIMIT in all but its name.
+            as_limit = msgspec.structs.replace(terms, order_type=OrderType.LIMIT)
+            checks.settle_terms(venue, order.side, as_limit)
+            return msgspec.structs.replace(terms, trigger_price=order.trigger_price), False
+        terms = checks.settle_terms(venue, order.side, terms)
+        return terms, terms.order_type in STOPS
 
 
 def _ignore(_: object) -> None:
@@ -368,16 +343,3 @@ def _previous_close(
             "previous_closes", f"no positive close for {instrument.id}.", "Give one in rupees."
         )
     return close
-
-
-def _asked_terms(request: OrderRequest) -> checks.Terms:
-    return checks.Terms(
-        order_type=request.order_type,
-        quantity=request.quantity,
-        price=request.price or ZERO,
-        trigger_price=request.trigger_price or ZERO,
-        validity=request.validity,
-        disclosed_quantity=request.disclosed_quantity,
-        market_protection=request.market_protection or ZERO,
-        tags=() if request.tag is None else (request.tag,),
-    )

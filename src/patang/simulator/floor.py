@@ -89,12 +89,12 @@ class Floor:
         *,
         rests: bool = True,
     ) -> Resting | None:
-        """An agent's limit order, price held inside the band; return what rests of it."""
-        order = Resting(agent_id, is_buy, venue.clamp(ticks), quantity)
+        """An agent's limit order; return what rests of it, None where nothing does."""
+        order = Resting(agent_id, is_buy, ticks, quantity)
         book = venue.book
-        if book.crosses(is_buy, order.ticks):
+        if book.crosses(is_buy, ticks):
             self.execute(venue, order, at_ns)
-            if order.quantity and book.crosses(is_buy, order.ticks):
+            if order.quantity and book.crosses(is_buy, ticks):
                 rests = False
         resting = None
         if order.quantity and rests:

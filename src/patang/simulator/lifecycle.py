@@ -8,23 +8,23 @@
 A partial fill adds an OPEN row. An IOC order ends COMPLETE, or CANCELLED with what did not trade.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Iterable
 
 from patang.domain.enums import OrderType, Side, Validity
-from patang.domain.money import ZERO
 from patang.simulator.account import Account
 from patang.simulator.book import Execution, Resting
-from patang.simulator.checks import Terms, protection_percent
+from patang.simulator.checks import protection_percent
 from patang.simulator.floor import Floor
 from patang.simulator.orders import KiteStatus, SimOrder, SimTrade
+from patang.simulator.terms import Terms
 from patang.simulator.venue import Venue
 
 FIRST_EXCHANGE_ORDER_NUMBER = 1_300_000_000_000_001
 SELF_TRADE = "The rest of the order was cancelled: it would have traded with your own order."
 EXPIRED = "The order was cancelled by the exchange at the end of the session."
 
-_STOPS = (OrderType.SL, OrderType.SL_M)
+STOPS = (OrderType.SL, OrderType.SL_M)
+"""Order types that wait for a trigger."""
 
 
 class Lifecycle:
@@ -43,27 +43,27 @@ class Lifecycle:
         self._on_order = on_order
         self._on_trade = on_trade
         self._exchange_number = FIRST_EXCHANGE_ORDER_NUMBER
-        self._mirrored: dict[str, list[Resting]] = {}
 
     def admit(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
         """Register a checked order and let it trade, rest, or wait for its trigger."""
         order.record(KiteStatus.PUT_ORDER_REQ_RECEIVED, at_ns)
         order.record(KiteStatus.VALIDATION_PENDING, at_ns)
-        if order.order_type not in _STOPS:
+        waits = order.order_type in STOPS
+        if not waits:
             order.record(KiteStatus.OPEN_PENDING, at_ns)
         order.exchange_order_id = str(self._exchange_number)
         order.exchange_ns = at_ns
         self._exchange_number += 1
-        self._stand(venue, order, at_ns)
+        self._stand(venue, order, at_ns, waits=waits)
         self.floor.run_triggers(venue, at_ns)
 
     def modify(
-        self, venue: Venue, order: SimOrder, terms: Terms, named_type: OrderType, at_ns: int
+        self, venue: Venue, order: SimOrder, terms: Terms, at_ns: int, *, waits: bool
     ) -> None:
-        """Put new terms in force; ``named_type`` is what the order row shows as its type."""
+        """Put new terms in force; ``waits`` says that the order is to wait for its trigger."""
         keeps_place = (
             order.status is KiteStatus.OPEN
-            and terms.order_type is OrderType.LIMIT
+            and not waits
             and terms.price == order.price
             and terms.quantity <= order.quantity
             and terms.validity is Validity.DAY
@@ -73,36 +73,31 @@ class Lifecycle:
         order.record(KiteStatus.MODIFY_VALIDATION_PENDING, at_ns)
         order.record(KiteStatus.MODIFY_PENDING, at_ns)
         lowered_by = order.quantity - terms.quantity
-        if keeps_place:
-            resting = venue.resting[order.order_id]
-            if lowered_by:
-                venue.book.reduce(resting, lowered_by)
-                self.floor.mark(venue, at_ns)
-        else:
+        if not keeps_place:
             self._lift(venue, order, at_ns)
+        elif lowered_by:
+            venue.book.reduce(venue.resting[order.order_id], lowered_by)
+            self.floor.mark(venue, at_ns)
         order.is_modified = True
-        order.order_type = named_type
+        order.order_type = terms.order_type
         order.quantity = terms.quantity
         order.pending_quantity -= lowered_by
         order.price = terms.price
-        if named_type is OrderType.LIMIT or named_type in _STOPS:
-            order.trigger_price = terms.trigger_price or order.trigger_price
-        if named_type is OrderType.LIMIT:
-            order.trigger_price = ZERO
+        order.trigger_price = terms.trigger_price
         order.validity = terms.validity
         order.disclosed_quantity = terms.disclosed_quantity
         order.market_protection = terms.market_protection
         order.tags = terms.tags
         order.record(KiteStatus.MODIFIED, at_ns)
         if not keeps_place:
-            self._stand(venue, order, at_ns, waits=terms.order_type in _STOPS)
+            self._stand(venue, order, at_ns, waits=waits)
+            self.floor.run_triggers(venue, at_ns)
         elif order.pending_quantity:
             order.record(KiteStatus.OPEN, at_ns)
             self._on_order(order)
         else:
             del venue.resting[order.order_id]
             self._end(order, KiteStatus.COMPLETE, at_ns)
-        self.floor.run_triggers(venue, at_ns)
 
     def cancel(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
         """Take a resting order out at its user's wish."""
@@ -116,41 +111,9 @@ class Lifecycle:
         self._lift(venue, order, at_ns)
         self._end(order, KiteStatus.CANCELLED, at_ns, EXPIRED)
 
-    def mirror(
-        self,
-        venue: Venue,
-        at_ns: int,
-        *,
-        last_price: Decimal | None,
-        bids: Sequence[tuple[Decimal, int]],
-        asks: Sequence[tuple[Decimal, int]],
-    ) -> None:
-        """Replace what an outside market shows in this book; users' orders trade against it."""
-        agent_id = f"outside/{venue.instrument.id}"
-        self.floor.enrol(agent_id, venue.instrument.id)
-        for order in self._mirrored.pop(agent_id, ()):
-            self.floor.withdraw(venue, order, at_ns)
-        standing: list[Resting] = []
-        for is_buy, levels in ((True, bids), (False, asks)):
-            for price, quantity in levels:
-                ticks = venue.instrument.to_ticks(price)
-                if quantity:
-                    rest = self.floor.submit(agent_id, venue, is_buy, ticks, quantity, at_ns)
-                    if rest is not None:
-                        standing.append(rest)
-        self._mirrored[agent_id] = standing
-        if last_price is not None:
-            venue.set_last(venue.instrument.to_ticks(last_price), at_ns)
-            self.floor.mark(venue, at_ns)
-            self.floor.run_triggers(venue, at_ns)
-
     # --- steps ----------------------------------------------------------------------------------
 
-    def _stand(
-        self, venue: Venue, order: SimOrder, at_ns: int, *, waits: bool | None = None
-    ) -> None:
-        if waits is None:
-            waits = order.order_type in _STOPS
+    def _stand(self, venue: Venue, order: SimOrder, at_ns: int, *, waits: bool) -> None:
         if waits:
             trigger = venue.instrument.to_ticks(order.trigger_price)
             venue.add_stop(order.order_id, order.side is Side.BUY, trigger)
