@@ -17,29 +17,21 @@ _STATUSES = {
     "LAPSED": OrderStatus.CANCELLED,
     "REJECTED": OrderStatus.REJECTED,
     "OPEN": OrderStatus.OPEN,
-    "UPDATE": OrderStatus.OPEN,
-    "AMO REQ RECEIVED": OrderStatus.OPEN,
+    "TRIGGERED": OrderStatus.OPEN,
     "TRIGGER PENDING": OrderStatus.TRIGGER_PENDING,
     "CANCEL PENDING": OrderStatus.CANCEL_PENDING,
     "CANCEL AMO REQ RECEIVED": OrderStatus.CANCEL_PENDING,
-    # Interim states of an order that already rests: it stays where it was.
-    "MODIFY VALIDATION PENDING": OrderStatus.OPEN,
-    "MODIFY PENDING": OrderStatus.OPEN,
-    "MODIFY AMO REQ RECEIVED": OrderStatus.OPEN,
-    "MODIFIED": OrderStatus.OPEN,
-    "NOT MODIFIED": OrderStatus.OPEN,
-    "NOT CANCELLED": OrderStatus.OPEN,
-    "TRIGGERED": OrderStatus.OPEN,
-    "PUT ORDER REQ RECEIVED": OrderStatus.ACCEPTED,
-    "VALIDATION PENDING": OrderStatus.ACCEPTED,
-    "OPEN PENDING": OrderStatus.ACCEPTED,
+    # All others are ACCEPTED: interim states, of a stop order as well as of an open one, so that
+    # they never claim that a stop has triggered; UPDATE, which says nothing of where the order
+    # rests; AMO REQ RECEIVED, which waits for the session; and whatever Kite adds.
 }
 
 
 def status_of(kite_status: str) -> OrderStatus:
     """The domain's status of a Kite status text.
 
-    Kite says that it may add states, so a text we do not know is never taken to be final.
+    Kite says that it may add states, so a text we do not know is never taken to be final: it is
+    ACCEPTED, the weakest thing that can be said of an order that the broker lists.
     """
     return _STATUSES.get(kite_status.strip().upper(), OrderStatus.ACCEPTED)
 
@@ -82,12 +74,19 @@ def order_updated(row: OrderRow, at_ns: int) -> OrderUpdated:
             side=Side(row.transaction_type),
             quantity=row.quantity,
             filled_quantity=row.filled_quantity,
-            status=status_of(row.status),
+            status=_status(row),
             exchange_ns=_newest_exchange_ns(row),
             message=row.status_message or row.status_message_raw or "",
         )
     except (InvalidValue, ValueError) as error:
         raise DataException(f"order {row.order_id}: {error}") from error
+
+
+def _status(row: OrderRow) -> OrderStatus:
+    status = status_of(row.status)
+    # A partial fill is pushed as UPDATE; only an order that is in the market fills.
+    is_filling = status is OrderStatus.ACCEPTED and 0 < row.filled_quantity < row.quantity
+    return OrderStatus.OPEN if is_filling else status
 
 
 def _newest_exchange_ns(row: OrderRow) -> int | None:
