@@ -25,12 +25,13 @@ sandbox: $(RUN_STAMP) ## run the local exchange until interrupted (ARGS="--port 
 test: lint ## every check and the whole test suite (ARGS="-k ticker")
 	@"$(BIN)/python" -m pytest -n $(WORKERS) $(ARGS)
 
-lint: $(DEV_STAMP) ## formatting, style, types, import contracts, spelling
+lint: $(DEV_STAMP) ## formatting, style, types, import contracts, dependencies, spelling
 	@"$(BIN)/ruff" check --quiet .
 	@"$(BIN)/ruff" format --check --quiet . || { \
 	  echo "make: some files are not formatted; run: make format" >&2; exit 1; }
 	@"$(BIN)/mypy" --no-error-summary
 	@"$(BIN)/lint-imports" --no-logo
+	@said=$$("$(BIN)/deptry" --no-ansi src 2>&1) || { echo "$$said" >&2; exit 1; }
 	@"$(BIN)/codespell"
 
 format: $(DEV_STAMP) ## sort imports and format every file

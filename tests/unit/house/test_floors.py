@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -34,7 +35,7 @@ def contracts() -> list[dict[str, object]]:
 
 
 def layers() -> list[str]:
-    (contract,) = [each for each in contracts() if each["type"] == "layers"]
+    (contract,) = [each for each in contracts() if each.get("containers") == ["patang"]]
     rooms = contract["layers"]
     assert isinstance(rooms, list)
     return [room.strip("() ") for line in rooms for room in re.split(r"[|:]", line)]
@@ -108,6 +109,34 @@ def test_every_pure_room_is_in_the_purity_contract() -> None:
     sources = pure["source_modules"]
     assert isinstance(sources, list)
     assert rooms <= set(sources)
+
+
+@pytest.mark.parametrize(
+    ("room", "module", "code", "complaint"),
+    [
+        ("attic", "__init__.py", "", "attic"),
+        ("domain", "upward.py", "import patang.engine.bars", "patang.domain.upward"),
+        ("engine", "waiting.py", "import asyncio", "patang.engine.waiting -> asyncio"),
+        ("kite", "sweep.py", "import threading", "patang.kite.sweep -> threading"),
+    ],
+)
+def test_contracts_notice_a_planted_breach(
+    tmp_path: Path, room: str, module: str, code: str, complaint: str
+) -> None:
+    shutil.copytree(PACKAGE, tmp_path / "patang", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "patang" / room).mkdir(exist_ok=True)
+    (tmp_path / "patang" / room / module).write_text(f'"""Planted."""\n{code}\n')
+    program = (
+        "import sys; from importlinter.cli import lint_imports_command; lint_imports_command()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, "--no-cache", "--config", str(ROOT / "pyproject.toml")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert complaint in run.stdout
 
 
 def test_relative_imports_are_absent() -> None:
