@@ -31,9 +31,14 @@ def checked_root(root: str, plain_scheme: str) -> str:
         raise InvalidValue(
             "root", "a root has no query, fragment or credentials.", "Give scheme, host and port."
         )
-    is_broker = any(f".{parts.hostname}".endswith(f".{domain}") for domain in _BROKER_DOMAINS)
-    if is_broker and parts.scheme != encrypted:
+    if is_broker_root(root) and parts.scheme != encrypted:
         raise InvalidValue(
             "root", f"{parts.hostname} is only spoken to over TLS.", f"Write {encrypted}://."
         )
     return root.rstrip("/")
+
+
+def is_broker_root(root: str) -> bool:
+    """Whether an address is Zerodha's own, so that what is sent there is real."""
+    host = urlsplit(root).hostname or ""
+    return any(f".{host}".endswith(f".{domain}") for domain in _BROKER_DOMAINS)
