@@ -1,0 +1,1 @@
+"""The market's dated rules: pure functions over tables that ship with the package."""

@@ -1,0 +1,35 @@
+"""Indian Standard Time: UTC+05:30 on every day of every year, so no time zone table is needed.
+
+>>> format_ist(at_ist(date(2026, 11, 20), 9, 15))
+'2026-11-20 09:15:00'
+>>> ist_date(at_ist(date(2026, 11, 20), 0, 0))
+datetime.date(2026, 11, 20)
+"""
+
+from datetime import date, timedelta, timezone
+
+from patang.domain.market import NS_PER_SECOND
+
+IST = timezone(timedelta(hours=5, minutes=30), "IST")
+IST_OFFSET_NS = (5 * 60 + 30) * 60 * NS_PER_SECOND
+NS_PER_DAY = 86_400 * NS_PER_SECOND
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+
+def ist_date(at_ns: int) -> date:
+    """The calendar day in India at a UTC instant."""
+    return date.fromordinal((at_ns + IST_OFFSET_NS) // NS_PER_DAY + _EPOCH_ORDINAL)
+
+
+def at_ist(day: date, hour: int, minute: int, second: int = 0) -> int:
+    """The UTC instant, in nanoseconds, of a wall-clock time in India."""
+    seconds = (day.toordinal() - _EPOCH_ORDINAL) * 86_400 + hour * 3_600 + minute * 60 + second
+    return seconds * NS_PER_SECOND - IST_OFFSET_NS
+
+
+def format_ist(at_ns: int) -> str:
+    """``YYYY-MM-DD HH:MM:SS`` in India; parts of a second are cut off."""
+    seconds = (at_ns + IST_OFFSET_NS) % NS_PER_DAY // NS_PER_SECOND
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{ist_date(at_ns)} {hour:02d}:{minute:02d}:{second:02d}"
