@@ -42,8 +42,9 @@ RESOLVE_AT_S = (0.3, 1.0, 3.0, 10.0, 30.0, 90.0)
 ENOUGH_READS = 3
 _LATER_READS_S = 30.0
 _STEP_S = 30.0
-# The trade book is read at most five times a second; the limit for all reads together is ten.
+# Five reads of the trade book a second and two of the order book: all reads may be ten together.
 _TRADES_PACE_S = 0.2
+_BOOK_PACE_S = 0.5
 _SLOWEST_PACE_S = 5.0
 _PATIENCE = 5
 # More than a day's worth: a consumer that far behind is broken, and that must be loud.
@@ -141,6 +142,8 @@ class KiteBroker:
         Raises:
             InvariantBroken: the broker is not running, or the intent was submitted before.
         """
+        if self._group is None:
+            raise InvariantBroken("this KiteBroker is not running; enter it first.")
         match command:
             case SubmitOrder(intent=intent):
                 if intent.tag in self._intents:
@@ -258,10 +261,11 @@ class KiteBroker:
         while True:
             await self._sync_wanted.wait()
             self._sync_wanted.clear()
-            pace_s = _TRADES_PACE_S
+            pace_s = _BOOK_PACE_S
             while not await self._read_book():
                 await self._clock.sleep(pace_s)
                 pace_s = min(pace_s * 2, _STEP_S)
+            await self._clock.sleep(_BOOK_PACE_S)
 
     async def _ask_for_book(self) -> None:
         """A safety net under the socket: while an order works, the book is read now and then."""
@@ -287,14 +291,15 @@ class KiteBroker:
         except DataException as error:
             _log.error("an order row could not be understood: %s", error)
             return
+        # Before the test for news: the socket may have told of the order before its reply was lost.
+        intent = self._unresolved.get(row.tag) if row.tag else None
+        if intent is not None and _is_of(update, intent):
+            self._accepted(intent, row.order_id)
         if not _is_news(update, self._newest.get(row.order_id)):
             return
         self._newest[row.order_id] = update
         self._varieties[row.order_id] = row.variety
         self._tags.setdefault(row.order_id, row.tag)
-        intent = self._unresolved.get(row.tag) if row.tag else None
-        if intent is not None and _is_of(update, intent):
-            self._accepted(intent, row.order_id)
         self._tell_fills(self._tracker.learn(row.order_id))
         is_covered = self._tracker.report(row)
         if is_covered and not any(w.row.order_id == row.order_id for w in self._waiting):
@@ -316,6 +321,9 @@ class KiteBroker:
             except KiteError as error:
                 _log.warning("the trade book could not be read: %s", error)
             self._release_updates()
+            if self._tracker.has_held:
+                # An order that nothing has told us of: the book says whose it is.
+                self._sync_wanted.set()
             if self._waiting or self._tracker.is_behind:
                 self._trades_wanted.set()
             await self._clock.sleep(pace_s)
@@ -350,8 +358,9 @@ class KiteBroker:
         tracked: set[asyncio.Task[None]] | None,
     ) -> None:
         if self._group is None:
+            # Closing: the journal knows the order, and recovery at the next start looks for it.
             work.close()
-            raise InvariantBroken("this KiteBroker is not running; enter it first.")
+            return
         task = self._group.create_task(work, name=name)
         if tracked is None:
             self._background.append(task)

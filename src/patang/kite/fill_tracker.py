@@ -1,10 +1,14 @@
 """Which fills have been told, and which orders report more than the trade book has shown."""
 
+import logging
 from collections import Counter
 
 from patang.domain.order import Fill
+from patang.wire.errors import DataException
 from patang.wire.rows import OrderRow, TradeRow
 from patang.wire.translate import fill_of
+
+_log = logging.getLogger("patang.kite.fills")
 
 TradeKey = tuple[str, str, str]
 
@@ -56,8 +60,8 @@ class FillTracker:
     def take(self, trades: list[TradeRow]) -> list[Fill]:
         """The fills that are new, in the trade book's order.
 
-        Raises:
-            DataException: a trade's words are not Kite's; the good ones before it are told.
+        A row whose words are not Kite's is logged once and passed over: reading it again would
+        not help, and reconciliation of positions shows what it did.
         """
         fills = []
         for row in trades:
@@ -69,10 +73,12 @@ class FillTracker:
                 self._held[key] = row
                 continue
             self._held.pop(key, None)
-            fill = fill_of(row)
             self._told.add(key)
             self._told_quantity[row.order_id] += row.quantity
-            fills.append(fill)
+            try:
+                fills.append(fill_of(row))
+            except DataException as error:
+                _log.error("a trade could not be understood and is passed over: %s", error)
         return fills
 
     def adopt(self, trades: tuple[Fill, ...]) -> None:
