@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import patang
+from patang.engine.risk import Refusal
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -133,6 +134,18 @@ def test_home_of_a_seed_name_exists(dotted: str) -> None:
 
 def test_home_that_does_not_exist_is_noticed() -> None:
     assert not exists("patang.domain.order.Ordure")
+
+
+def test_tables_in_the_documents_are_those_of_the_code() -> None:
+    run = subprocess.run(
+        [sys.executable, ROOT / "tools" / "write_tables.py", "--check"], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_every_refusal_of_the_risk_gate_is_documented() -> None:
+    text = (ROOT / "docs" / "risk.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)) == sorted(Refusal)
 
 
 def test_changelog_is_ordered_and_speaks_of_known_kinds_of_change() -> None:

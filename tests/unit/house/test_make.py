@@ -97,7 +97,12 @@ def test_skipped_test_fails_under_ci_only(tmp_path: Path, under_ci: str, code: i
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "conftest", "-q", "--rootdir", tmp_path, tmp_path],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "tests"), "CI": under_ci},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "tests"),
+            "CI": under_ci,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         capture_output=True,
         text=True,
     )
