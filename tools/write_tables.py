@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the generated parts of docs/orders.md and docs/endpoints.md from the tables of the code.
 
-Usage: tools/write_tables.py [--check], with Patang installed. ``--check`` writes nothing and ends with
-1 when a document is out of date.
+Usage: tools/write_tables.py [--check], with Patang installed. ``--check`` writes nothing and ends
+with 1 when a document is out of date.
 """
 
 import sys
