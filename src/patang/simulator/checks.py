@@ -54,9 +54,11 @@ def check_request(instrument: Instrument, request: OrderRequest) -> None:
     """
     if not instrument.is_tradable:
         raise Refused("InputException", f"{instrument.id} is an index and cannot be traded.")
-    products = PRODUCTS.get(instrument.exchange, (Product.NRML, Product.MIS))
+    products = PRODUCTS.get(instrument.exchange)
+    if products is None:
+        raise _invalid("exchange", instrument.exchange, f"orders go to {', '.join(PRODUCTS)}")
     if request.product not in products:
-        raise _invalid("product", request.product, f"{instrument.exchange} takes {_join(products)}")
+        raise _invalid("product", request.product, f"{instrument.exchange} takes {', '.join(products)}")
     if request.variety is not Variety.REGULAR:
         raise _invalid("variety", request.variety, "this exchange takes regular")
     if request.tag is not None and len(request.tag) > MAX_TAG:
@@ -190,7 +192,3 @@ def _outside_band(relation: str, limit: Decimal) -> Refused:
 
 def _invalid(field: str, value: object, wanted: str) -> Refused:
     return Refused("InputException", f"Invalid `{field}` {value}: {wanted}.")
-
-
-def _join(words: tuple[Product, ...]) -> str:
-    return ", ".join(words)
