@@ -28,6 +28,7 @@ from patang.kite.addresses import is_broker_root
 from patang.kite.client import Kite
 from patang.kite.clock import Clock
 from patang.kite.errors import OrderOutcomeUnknown
+from patang.kite.feed_events import OrderUpdate
 from patang.kite.fill_tracker import FillTracker
 from patang.kite.governor import Lane, OrderGovernor
 from patang.wire.errors import DataException, KiteError
@@ -184,9 +185,9 @@ class KiteBroker:
             self._newest[order.order_id] = order
             self._tags[order.order_id] = order.tag
 
-    def order_update_received(self, order: OrderRow) -> None:
+    def order_update_received(self, update: OrderUpdate) -> None:
         """An order update came over the socket or as a postback: a hint, possibly old."""
-        self._take_row(order)
+        self._take_row(update.order)
 
     def feed_reconnected(self) -> None:
         """Updates may have been missed: read the book."""
