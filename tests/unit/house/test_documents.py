@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import patang
+from patang.cli.exits import Exit
 from patang.engine.risk import Refusal
 
 ROOT = Path(__file__).parents[3]
@@ -209,3 +210,4 @@ def test_exit_codes_are_documented() -> None:
     text = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
     documented = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
     assert documented == {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130}
+    assert {int(code) for code in Exit} <= documented
