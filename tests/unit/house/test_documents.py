@@ -139,7 +139,9 @@ def test_home_that_does_not_exist_is_noticed() -> None:
 
 def test_tables_in_the_documents_are_those_of_the_code() -> None:
     run = subprocess.run(
-        [sys.executable, ROOT / "tools" / "write_tables.py", "--check"], capture_output=True, text=True
+        [sys.executable, ROOT / "tools" / "write_tables.py", "--check"],
+        capture_output=True,
+        text=True,
     )
     assert run.returncode == 0, run.stderr
 
