@@ -32,7 +32,7 @@ def ohlc_row(quote: Quote, instrument: Instrument) -> OhlcRow:
 
 def quote_row(quote: Quote, instrument: Instrument) -> QuoteRow:
     """The full quote; an index has zeros where it has nothing, and an empty depth."""
-    traded_ns = quote.last_trade_ns
+    traded_ns = None if is_index(instrument.token) else quote.last_trade_ns
     return QuoteRow(
         instrument_token=instrument.token,
         timestamp=format_ist(quote.exchange_ns),

@@ -27,7 +27,8 @@ TEXTS_MAX = 10_000
 FRAME_INTERVAL_S = 0.05
 HEARTBEAT_S = 1.0
 STALLED_S = 10.0
-# Kite pushes a liquid instrument about twice a second. Source: Zerodha staff, developer forum.
+# Kite pushes a liquid instrument about twice a second. Source: Zerodha staff, developer forum. The
+# second is virtual, or real where the virtual one is longer: a frozen clock still shows trades.
 TOKEN_INTERVAL_NS = NS_PER_SECOND // 2
 
 GOING_AWAY = 1001
@@ -56,7 +57,7 @@ class Subscriber:
         self._modes: dict[int, TickMode] = {}
         self._due_at_once: dict[int, None] = {}
         self._changed: dict[int, None] = {}
-        self._sent_ns: dict[int, int] = {}
+        self._sent_ns: dict[int, tuple[int, int]] = {}
         self._sent_price: dict[int, int] = {}
         self._texts: deque[str] = deque()
 
@@ -103,20 +104,24 @@ class Subscriber:
         """The next text frame, oldest first."""
         return self._texts.popleft() if self._texts else None
 
-    def take_frame(self, now_ns: int) -> bytes | None:
-        """One frame with every token that is due; None when there is none."""
+    def take_frame(self, now_ns: int, real_ns: int) -> bytes | None:
+        """One frame with every token that is due; None when there is none.
+
+        ``now_ns`` is virtual time, ``real_ns`` the machine's monotonic one.
+        """
         packets: list[Packet] = []
         due = self._due_at_once
         self._due_at_once = {}
         for token in self._changed:
-            if now_ns - self._sent_ns.get(token, 0) >= TOKEN_INTERVAL_NS:
+            sent_ns, sent_real_ns = self._sent_ns.get(token, (0, 0))
+            if max(now_ns - sent_ns, real_ns - sent_real_ns) >= TOKEN_INTERVAL_NS:
                 due[token] = None
         for token in due:
             self._changed.pop(token, None)
             packet = self._quotes.packet(token, self._modes[token])
             if packet is not None and self._is_news(packet, token):
                 packets.append(packet)
-                self._sent_ns[token] = now_ns
+                self._sent_ns[token] = (now_ns, real_ns)
                 self._sent_price[token] = packet.last_price
         return encode_frame(packets) if packets else None
 
@@ -221,7 +226,7 @@ async def _write(websocket: WebSocket, subscriber: Subscriber, now_ns: Callable[
                 await _within_patience(websocket.send_text(text))
                 sent_s = time.monotonic()
             if time.monotonic() >= next_frame_s:
-                frame = subscriber.take_frame(now_ns())
+                frame = subscriber.take_frame(now_ns(), time.monotonic_ns())
                 if frame is not None:
                     await _within_patience(websocket.send_bytes(frame))
                     sent_s = time.monotonic()

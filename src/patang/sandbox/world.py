@@ -22,8 +22,7 @@ from patang.wire.ticks import Packet, TickMode
 # The market is computed in steps, so that one that cannot keep up is noticed within this much
 # real time and requests are still answered.
 BUDGET_S = 0.05
-STEP_REAL_S = 0.005
-STEP_MIN_NS = NS_PER_SECOND // 100
+STEP_NS = NS_PER_SECOND // 4
 
 # The market has traded for a while when the doors open, so that the day has a range and a volume.
 WARM_UP_NS = 300 * NS_PER_SECOND
@@ -74,10 +73,9 @@ class World:
         A speed that this machine cannot compute makes the clock fall back to the market.
         """
         target_ns = self.clock.now_ns()
-        step_ns = max(int(self.settings.speed * STEP_REAL_S * NS_PER_SECOND), STEP_MIN_NS)
         deadline_s = time.monotonic() + BUDGET_S
         while self.market.now_ns < target_ns:
-            self.market.advance(min(self.market.now_ns + step_ns, target_ns))
+            self.market.advance(min(self.market.now_ns + STEP_NS, target_ns))
             if time.monotonic() > deadline_s and self.market.now_ns < target_ns:
                 self.clock.fall_back_to(self.market.now_ns)
                 self._warn_once()
