@@ -58,8 +58,10 @@ def remember_source(value: object, document: Document, path: tuple[str | int, ..
     """Tie every row inside a decoded value (row, list or dict of rows) to the original JSON."""
     if isinstance(value, Row):
         value.__dict__["_source"] = (document, path)
-        for name in value.parts:
-            remember_source(getattr(value, name), document, (*path, name))
+        parts = value.parts
+        if parts:
+            for name in parts:
+                remember_source(getattr(value, name), document, (*path, name))
     elif isinstance(value, list):
         for index, item in enumerate(value):
             remember_source(item, document, (*path, index))

@@ -117,6 +117,7 @@ _INDEX_QUOTE = struct.Struct(">Iiiiiii")
 _INDEX_FULL = struct.Struct(">IiiiiiiI")
 _QUOTE = struct.Struct(">IiIiIIIiiii")
 _FULL = struct.Struct(">IiIiIIIiiiiIIIII" + "IiH2x" * (2 * DEPTH_LEVELS))
+_unpack_full = _FULL.unpack_from
 _EMPTY = Level(0, 0, 0)
 
 _DIVISORS = {Segment.CDS: 10_000_000, Segment.BCD: 10_000, Segment.NCO: 10_000}
@@ -249,17 +250,17 @@ def _decode_quote(frame: bytes, start: int) -> Packet:
 
 
 def _decode_full(frame: bytes, start: int) -> Packet:
-    # The hot path, so it is written out: one unpack, and levels without a loop.
-    numbers = _FULL.unpack_from(frame, start)
+    # The hot path, so it is written out: one unpack, no slices, no loop.
     (
+        token, last, last_quantity, average, volume, buy, sell, open_, high, low, close,
+        traded_at, oi, oi_high, oi_low, made_at,
         q0, p0, n0, q1, p1, n1, q2, p2, n2, q3, p3, n3, q4, p4, n4,
         q5, p5, n5, q6, p6, n6, q7, p7, n7, q8, p8, n8, q9, p9, n9,
-    ) = numbers[16:]  # fmt: skip
+    ) = _unpack_full(frame, start)  # fmt: skip
     level = Level
-    return Packet(  # type: ignore[call-arg]  # mypy cannot count a slice
-        numbers[0],
-        _KIND_FULL,
-        *numbers[1:16],
+    return Packet(
+        token, _KIND_FULL, last, last_quantity, average, volume, buy, sell,
+        open_, high, low, close, traded_at, oi, oi_high, oi_low, made_at,
         (level(p0, q0, n0), level(p1, q1, n1), level(p2, q2, n2), level(p3, q3, n3),
          level(p4, q4, n4)),
         (level(p5, q5, n5), level(p6, q6, n6), level(p7, q7, n7), level(p8, q8, n8),

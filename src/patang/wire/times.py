@@ -37,9 +37,8 @@ def parse_ist(text: str) -> int:
         InvalidValue: the text is not ``YYYY-MM-DD HH:MM:SS``.
     """
     try:
-        if len(text) != 19 or text[10] != " " or text[13] != ":" or text[16] != ":":
-            raise ValueError(text)
-        return (_day_start(text[:10]) + _seconds_of_day(text[11:])) * NS_PER_SECOND
+        # Books repeat their days and seconds, so both halves are remembered.
+        return _day_start_ns(text[:10]) + _time_of_day_ns(text[10:])
     except ValueError as error:
         raise InvalidValue("time", f"{text!r} is not YYYY-MM-DD HH:MM:SS.") from error
 
@@ -77,20 +76,23 @@ def _date_text(day: int) -> str:
 
 
 @lru_cache(maxsize=512)
-def _day_start(text: str) -> int:
-    # Only the ten-character form: fromisoformat alone would also take "2026-W01-1".
-    if text[4] != "-" or text[7] != "-" or not text.isascii():
+def _day_start_ns(text: str) -> int:
+    # Only this form: fromisoformat alone would also take "2026-W01-1".
+    if len(text) != 10 or text[4] != "-" or text[7] != "-" or not text.isascii():
         raise ValueError(text)
     day = date.fromisoformat(text).toordinal() - _EPOCH_ORDINAL
-    return day * _SECONDS_PER_DAY - IST_OFFSET_SECONDS
+    return (day * _SECONDS_PER_DAY - IST_OFFSET_SECONDS) * NS_PER_SECOND
 
 
-@lru_cache(maxsize=8192)
-def _seconds_of_day(text: str) -> int:
-    parts = (text[0:2], text[3:5], text[6:8])
+@lru_cache(maxsize=_SECONDS_PER_DAY)
+def _time_of_day_ns(text: str) -> int:
+    """Nanoseconds since midnight of `` HH:MM:SS``, the space in front included."""
+    if len(text) != 9 or text[0] != " " or text[3] != ":" or text[6] != ":":
+        raise ValueError(text)
+    parts = (text[1:3], text[4:6], text[7:9])
     if not all(part.isdecimal() and part.isascii() for part in parts):
         raise ValueError(text)
     hour, minute, second = (int(part) for part in parts)
     if hour > 23 or minute > 59 or second > 59:
         raise ValueError(text)
-    return hour * 3600 + minute * 60 + second
+    return (hour * 3600 + minute * 60 + second) * NS_PER_SECOND
