@@ -90,7 +90,7 @@ class Journal:
             JournalLocked: another writer holds this path.
             JournalError: the file exists, or the folder is missing or not writable.
         """
-        return cls(JournalFile.create(Path(path)))
+        return cls(JournalFile.create(Path(path).absolute()))
 
     @classmethod
     def open_for_append(cls, path: Path | str) -> Self:
@@ -101,7 +101,7 @@ class Journal:
             JournalCorrupt: a row is not what was written.
             JournalError: sealed, or the file cannot be opened for writing.
         """
-        file, head = JournalFile.open_existing(Path(path))
+        file, head = JournalFile.open_existing(Path(path).absolute())
         return cls(file, head)
 
     @classmethod

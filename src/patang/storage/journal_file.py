@@ -156,7 +156,13 @@ def _connect(path: Path) -> sqlite3.Connection:
             path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            if mode != "wal":
+                raise JournalError(
+                    path,
+                    f"Cannot open journal {path}: its disk does not support write-ahead logging.",
+                    "Choose a folder on a local disk.",
+                )
             connection.execute("PRAGMA synchronous = FULL")
         except BaseException:
             connection.close()
