@@ -58,7 +58,9 @@ def check_request(instrument: Instrument, request: OrderRequest) -> None:
     if products is None:
         raise _invalid("exchange", instrument.exchange, f"orders go to {', '.join(PRODUCTS)}")
     if request.product not in products:
-        raise _invalid("product", request.product, f"{instrument.exchange} takes {', '.join(products)}")
+        raise _invalid(
+            "product", request.product, f"{instrument.exchange} takes {', '.join(products)}"
+        )
     if request.variety is not Variety.REGULAR:
         raise _invalid("variety", request.variety, "this exchange takes regular")
     if request.tag is not None and len(request.tag) > MAX_TAG:

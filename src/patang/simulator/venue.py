@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from patang.domain.enums import Side
 from patang.domain.instrument import Instrument
-from patang.domain.money import ZERO
+from patang.domain.money import ZERO, to_paisa
 from patang.simulator.book import Depth, OrderBook, Resting
 from patang.simulator.quote import Quote, QuoteLevel
 
@@ -131,7 +131,7 @@ class Venue:
             exchange_ns=at_ns,
             last_price=self.last_price,
             last_quantity=self.last_quantity,
-            average_price=average.quantize(Decimal("0.01")),
+            average_price=to_paisa(average),
             volume=self.volume,
             buy_quantity=self.book.buy_quantity,
             sell_quantity=self.book.sell_quantity,

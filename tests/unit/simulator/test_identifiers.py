@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from patang.domain.errors import InvalidValue
@@ -22,7 +24,7 @@ def test_ids_rise_even_when_time_stands_or_steps_back():
     made = [int(ids.make(SAMPLE_NS)) for _ in range(5000)]
     made.append(int(ids.make(SAMPLE_NS - 10**9)))
     made.append(int(ids.make(SAMPLE_NS + 10**9)))
-    assert all(a < b for a, b in zip(made, made[1:], strict=False))
+    assert all(a < b for a, b in pairwise(made))
     assert made[-1] < 1 << 63
 
 

@@ -101,9 +101,7 @@ def test_released_stop_is_modified_like_a_limit(desk):
 
 def test_limit_becomes_a_stop_and_back(desk):
     order = desk.buy(5, "1490")
-    modify(
-        desk, order, order_type=OrderType.SL, price=Decimal(1510), trigger_price=Decimal(1505)
-    )
+    modify(desk, order, order_type=OrderType.SL, price=Decimal(1510), trigger_price=Decimal(1505))
     assert order.status.value == "TRIGGER PENDING"
     assert desk.exchange.quote(desk.instrument).bids == ()
     modify(desk, order, order_type=OrderType.LIMIT, price=Decimal(1490))
