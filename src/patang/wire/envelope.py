@@ -20,7 +20,8 @@ BODY_HEAD_CHARACTERS = 200
 """How much of an unreadable body an error quotes."""
 
 _SECRET = re.compile(
-    r"(\"?(?:\w*token|api_key|api_secret|checksum|password)\"?\s*[:=]\s*)(\"[^\"]*\"?|[^\s&,<]+)"
+    r"(token (?=\w+:)|\"?(?:\w*token|api_key|api_secret|checksum|password)\"?\s*[:=]\s*)"
+    r"(\"[^\"]*\"?|[^\s&,<]+)"
 )
 # The edge says these when the request may never have reached Kite.
 _NETWORK_STATUSES = {429, 503, 504}

@@ -26,6 +26,8 @@ _STATUSES = {
     # rests; AMO REQ RECEIVED, which waits for the session; and whatever Kite adds.
 }
 
+_KITE_MARKS = {"mktp", "autoslice"}
+
 
 def status_of(kite_status: str) -> OrderStatus:
     """The domain's status of a Kite status text.
@@ -69,7 +71,7 @@ def order_updated(row: OrderRow, at_ns: int) -> OrderUpdated:
         return OrderUpdated(
             at_ns=at_ns,
             order_id=row.order_id,
-            tag=row.tag,
+            tag=tag_of(row),
             instrument=instrument_id(row.exchange, row.tradingsymbol),
             side=Side(row.transaction_type),
             quantity=row.quantity,
@@ -80,6 +82,18 @@ def order_updated(row: OrderRow, at_ns: int) -> OrderUpdated:
         )
     except (InvalidValue, ValueError) as error:
         raise DataException(f"order {row.order_id}: {error}") from error
+
+
+def tag_of(row: OrderRow) -> str | None:
+    """The tag its placer gave an order; Kite's own marks (``mktp``, ``autoslice``) are none.
+
+    ``tag`` is the first of ``tags``, and nothing says that the placer's comes before the marks.
+    """
+    tags: list[str] = row.tags or []
+    for tag in (row.tag, *tags):
+        if tag and tag.partition(":")[0] not in _KITE_MARKS:
+            return tag
+    return None
 
 
 def _status(row: OrderRow) -> OrderStatus:

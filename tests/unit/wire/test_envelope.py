@@ -141,6 +141,20 @@ def test_a_quoted_body_is_short_and_hides_secrets():
     assert len(got.message) < 500
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<p>Authorization: token K3Y:S3CRET</p>",
+        b"<a href='/?api_key=K3Y&access_token=S3CRET&x=1'>",
+        b'{"api_key": "K3Y", "enctoken": "S3CRET',
+    ],
+)
+def test_secrets_that_an_error_page_echoes_are_hidden(body):
+    text = str(refused(502, body, content_type="text/html"))
+    assert "S3CRET" not in text
+    assert "K3Y" not in text
+
+
 def test_a_bool_is_not_a_quantity():
     body = (
         b'{"status":"success","data":[{"order_id":"1","status":"OPEN","exchange":"NSE",'

@@ -104,6 +104,19 @@ def test_a_partial_fill_pushed_as_update_is_open():
 
 
 @pytest.mark.parametrize(
+    ("changes", "tag"),
+    [
+        ({"tag": "mine", "tags": ["mine", "mktp", "mktp:2.00"]}, "mine"),
+        ({"tag": "mktp", "tags": ["mktp", "mktp:2.00", "mine"]}, "mine"),
+        ({"tag": None, "tags": ["autoslice", "autoslice:1953367517640548352"]}, None),
+        ({"tag": None, "tags": None}, None),
+    ],
+)
+def test_the_marks_that_kite_adds_are_not_the_tag_of_the_order(changes, tag):
+    assert order_updated(row(**changes), at_ns=9).tag == tag
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"exchange": "NYSE"},
