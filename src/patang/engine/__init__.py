@@ -1,0 +1,1 @@
+"""Decisions: one synchronous function from events to commands, and the state it moves."""

@@ -1,0 +1,165 @@
+"""Ticks become bars: the reference candle builder of the decision plane.
+
+Boundaries count from the session's open, so a 60-minute bar starts at 09:15 and not at 09:00.
+Volume is the growth of the day's running total; the first tick only sets the baseline, since what
+was traded before we looked belongs to no bar of ours. A tick that reports no new trade, such as a
+change of depth, moves no price. A bucket in which nothing traded has no bar, as in Kite's history.
+"""
+
+from collections.abc import Iterable
+
+from patang.domain.enums import Interval
+from patang.domain.instrument import InstrumentId
+from patang.domain.market import NS_PER_SECOND, Bar, Tick
+
+
+class _Open:
+    """The bar of one instrument that is being built, and the running volume."""
+
+    __slots__ = (
+        "carried",
+        "close",
+        "end_ns",
+        "high",
+        "is_partial",
+        "low",
+        "oi",
+        "open",
+        "start_ns",
+        "taints_next",
+        "ticks",
+        "total_volume",
+        "volume",
+    )
+
+    def __init__(self) -> None:
+        self.start_ns = 0
+        self.end_ns = 0
+        self.open = self.high = self.low = self.close = 0.0
+        self.volume = 0
+        self.ticks = 0
+        self.oi: int | None = None
+        self.is_partial = False
+        # The first bar after joining or after a gap began before we could see it.
+        self.taints_next = True
+        self.total_volume: int | None = None
+        # Traded volume of ticks that came too late for their own bar: none of it gets lost.
+        self.carried = 0
+
+
+class BarBuilder:
+    """Builds the bars of one interval for every instrument it is shown.
+
+    Ticks outside ``[open_ns, close_ns)`` build no bar: auctions and post-close prints are not
+    continuous trading. ``grace_ns`` is how long a bar stays open for late ticks once the clock has
+    passed its end.
+    """
+
+    def __init__(self, interval: Interval, open_ns: int, close_ns: int, grace_ns: int) -> None:
+        self.interval = interval
+        self.late_ticks = 0
+        self._open_ns = open_ns
+        self._close_ns = close_ns
+        self._grace_ns = grace_ns
+        self._length_ns = interval.seconds * NS_PER_SECOND
+        self._bars: dict[InstrumentId, _Open] = {}
+
+    def add(self, tick: Tick) -> Bar | None:
+        """Take one tick; return the bar it closed, if its time lies beyond that bar's end."""
+        bar = self._bars.get(tick.instrument)
+        if bar is None:
+            bar = self._bars[tick.instrument] = _Open()
+        traded_ns = tick.time_ns if tick.last_trade_ns is None else tick.last_trade_ns
+        volume = self._traded_since(bar, tick)
+        if not self._open_ns <= traded_ns < self._close_ns:
+            return None
+        closed = None
+        if traded_ns >= bar.end_ns:
+            if tick.last_trade_ns is not None and volume == 0 and tick.volume:
+                return None  # depth moved, nobody traded: no price of this bucket yet
+            closed = self._close(tick.instrument, bar)
+            self._begin(bar, tick, traded_ns)
+        elif traded_ns < bar.start_ns:
+            self.late_ticks += 1
+            bar.carried += volume
+            return None
+        price = tick.last_price
+        if bar.ticks == 0:
+            bar.open = bar.high = bar.low = price
+        elif price > bar.high:
+            bar.high = price
+        elif price < bar.low:
+            bar.low = price
+        bar.close = price
+        bar.volume += volume + bar.carried
+        bar.carried = 0
+        bar.ticks += 1
+        bar.oi = tick.oi
+        return closed
+
+    def advance(self, now_ns: int) -> list[Bar]:
+        """Close every bar whose end plus grace has passed, silent instruments included."""
+        closed = []
+        for instrument, bar in self._bars.items():
+            if bar.ticks and now_ns >= bar.end_ns + self._grace_ns:
+                done = self._close(instrument, bar)
+                if done is not None:
+                    closed.append(done)
+        return closed
+
+    def mark_partial(self, instruments: Iterable[InstrumentId] | None = None) -> None:
+        """Ticks were lost: taint the open bars of ``instruments`` (all when None)."""
+        for instrument in self._bars if instruments is None else instruments:
+            bar = self._bars.get(instrument)
+            if bar is None:
+                continue
+            if bar.ticks:
+                bar.is_partial = True
+            else:
+                bar.taints_next = True
+
+    def open_bars(self) -> list[Bar]:
+        """The bars under construction, for the state hash."""
+        return [self._render(name, bar) for name, bar in self._bars.items() if bar.ticks]
+
+    @staticmethod
+    def _traded_since(bar: _Open, tick: Tick) -> int:
+        before, bar.total_volume = bar.total_volume, tick.volume
+        if before is None or tick.volume < before:  # first sight, or a new day's count
+            return 0
+        return tick.volume - before
+
+    def _begin(self, bar: _Open, tick: Tick, traded_ns: int) -> None:
+        elapsed = (traded_ns - self._open_ns) // self._length_ns
+        bar.start_ns = self._open_ns + elapsed * self._length_ns
+        bar.end_ns = min(bar.start_ns + self._length_ns, self._close_ns)
+        bar.volume = 0
+        bar.ticks = 0
+        bar.oi = None
+        bar.is_partial = bar.taints_next
+        bar.taints_next = False
+
+    def _close(self, instrument: InstrumentId, bar: _Open) -> Bar | None:
+        if not bar.ticks:
+            return None
+        done = self._render(instrument, bar)
+        bar.ticks = 0
+        # Its bucket is over: whatever still arrives for it is late.
+        bar.start_ns = bar.end_ns
+        return done
+
+    def _render(self, instrument: InstrumentId, bar: _Open) -> Bar:
+        return Bar(
+            instrument=instrument,
+            interval=self.interval,
+            start_ns=bar.start_ns,
+            end_ns=bar.end_ns,
+            open=bar.open,
+            high=bar.high,
+            low=bar.low,
+            close=bar.close,
+            volume=bar.volume,
+            ticks=bar.ticks,
+            oi=bar.oi,
+            is_partial=bar.is_partial,
+        )

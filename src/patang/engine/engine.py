@@ -1,0 +1,370 @@
+"""The engine: ``process(event) -> commands``, and nothing else decides anything.
+
+Synchronous, single-threaded and without clock, I/O or randomness: the same events always give the
+same commands and the same state, in backtest, paper, live and replay alike.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Literal, assert_never
+
+import msgspec
+
+from patang.domain.errors import InvariantBroken
+from patang.domain.instrument import InstrumentId
+from patang.domain.market import Bar
+from patang.domain.messages import (
+    AlarmRaised,
+    AnyCommand,
+    AnyEvent,
+    BarClosed,
+    CancelRefused,
+    FeedGap,
+    FillReceived,
+    OperatorHalted,
+    OperatorResumed,
+    OrderAccepted,
+    OrderDenied,
+    OrderNotPlaced,
+    OrderRefused,
+    OrderUnresolved,
+    OrderUpdated,
+    RunSpec,
+    RunStarted,
+    RunStopped,
+    Signal,
+    SignalRaised,
+    StrategyDisabled,
+    SubmitOrder,
+    TicksConflated,
+    TicksReceived,
+    TimerFired,
+)
+from patang.domain.order import Fill, Order, OrderIntent, OrderStatus
+from patang.domain.position import Position
+from patang.engine.bars import BarBuilder
+from patang.engine.host import Heard, MarketState, StrategyHost
+from patang.engine.orders import Key, OrderLedger
+from patang.engine.portfolio import Portfolio
+from patang.engine.risk import Approved, Exposure, RiskGate, TradingState
+from patang.engine.strategy import Strategy
+
+EXTERNAL = "external"
+"""Owner of what was placed elsewhere: by phone, on the web, by another program."""
+
+Severity = Literal["info", "warning", "critical"]
+
+
+class EngineState(msgspec.Struct, frozen=True):
+    """All that decides what the engine does next, as plain values in a fixed order."""
+
+    now_ns: int
+    orders: list[Order]
+    targets: list[tuple[str, Signal]]
+    positions: list[Position]
+    owned: list[tuple[str, Position]]
+    cash: Decimal
+    charges: Decimal
+    fills: int
+    open_bars: list[Bar]
+    last_prices: dict[InstrumentId, float]
+    trading: TradingState
+    halt_reason: str
+    placed_recently: list[int]
+    strategies: list[tuple[str, int, int, bool]]
+
+
+class Engine:
+    """The state of one run and the single function that moves it."""
+
+    def __init__(self, spec: RunSpec, strategies: Mapping[str, Strategy]) -> None:
+        self.spec = spec
+        self.portfolio = Portfolio(spec)
+        self.ledger = OrderLedger(spec)
+        self.risk = RiskGate(spec)
+        self._market = MarketState(spec.instruments)
+        self._bars = BarBuilder(spec.interval, spec.open_ns, spec.close_ns, spec.bar_grace_ns)
+        self.host = StrategyHost(spec, strategies, self._market, self.portfolio, self.ledger)
+        self._has_started = False
+        self._has_stopped = False
+        self._has_squared_off = False
+        self._commands: list[AnyCommand] = []
+
+    def process(self, event: AnyEvent) -> tuple[AnyCommand, ...]:
+        """Take one event; return what to do and what was decided, in order.
+
+        Raises:
+            InvariantBroken: the run has not started, starts twice, or has ended.
+        """
+        if isinstance(event, RunStarted) == self._has_started or self._has_stopped:
+            raise InvariantBroken(f"{type(event).__name__} cannot come at this point of a run.")
+        # Sources stamp on their own; the engine's time never runs backwards.
+        self._market.now_ns = max(self._market.now_ns, event.at_ns)
+        self._commands = []
+        self._apply(event)
+        self._note_failures()
+        return tuple(self._commands)
+
+    def state(self) -> EngineState:
+        """A picture of the whole state; shares mutable parts, so encode it before the next turn."""
+        return EngineState(
+            now_ns=self._market.now_ns,
+            orders=list(self.ledger.orders.values()),
+            targets=[(f"{owner}/{name}", s) for (owner, name), s in self.ledger.targets.items()],
+            positions=self.portfolio.positions(),
+            owned=[(owner, position) for (owner, _), position in self.portfolio.owners().items()],
+            cash=self.portfolio.cash,
+            charges=self.portfolio.charges,
+            fills=self.portfolio.fills,
+            open_bars=self._bars.open_bars(),
+            last_prices=self._market.last_prices,
+            trading=self.risk.state,
+            halt_reason=self.risk.halt_reason,
+            placed_recently=self.risk.placed_recently(),
+            strategies=[
+                (name, hosted.signals, hosted.errors, hosted.is_enabled)
+                for name, hosted in self.host.hosted.items()
+            ],
+        )
+
+    def state_hash(self) -> str:
+        """SHA-256 of ``state`` as canonical JSON, lower-case hex."""
+        encoded = msgspec.json.encode(self.state(), order="deterministic")
+        return hashlib.sha256(encoded).hexdigest()
+
+    # --- events --------------------------------------------------------------
+
+    def _apply(self, event: AnyEvent) -> None:
+        match event:
+            case RunStarted():
+                self._has_started = True
+                self._hear(self.host.start())
+            case TicksReceived():
+                self._on_ticks(event)
+            case TimerFired():
+                self._on_timer()
+            case TicksConflated():
+                self._bars.mark_partial(event.instruments)
+            case FeedGap():
+                self._bars.mark_partial()
+                self._alarm("warning", "FEED_GAP", "ticks were missed; open bars are partial.")
+            case OrderUpdated():
+                self._on_update(event)
+            case FillReceived():
+                self._on_fill(event.fill, event.tag)
+            case OperatorHalted():
+                self._halt(f"{event.reason} ({event.by})")
+            case OperatorResumed():
+                self.risk.resume()
+                self._alarm("info", "RESUMED", f"{event.reason} ({event.by})")
+            case RunStopped():
+                self._has_stopped = True
+                self.host.stop()
+            case (
+                OrderAccepted()
+                | OrderRefused()
+                | OrderUnresolved()
+                | OrderNotPlaced()
+                | CancelRefused()
+            ):
+                self._on_answer(event)
+            case _:
+                assert_never(event)
+
+    def _on_ticks(self, event: TicksReceived) -> None:
+        market = self._market
+        for tick in event.ticks:
+            instrument = market.instruments.get(tick.instrument)
+            if instrument is None:
+                continue
+            market.last_prices[tick.instrument] = tick.last_price
+            bar = self._bars.add(tick)
+            if bar is not None:
+                self._on_bar(bar)
+            self._hear(self.host.tick(tick))
+
+    def _on_bar(self, bar: Bar) -> None:
+        self._market.bars[bar.instrument].append(bar)
+        self._commands.append(BarClosed(bar=bar))
+        self._hear(self.host.bar(bar))
+
+    def _on_timer(self) -> None:
+        now_ns = self._market.now_ns
+        for bar in self._bars.advance(now_ns):
+            self._on_bar(bar)
+        if now_ns >= self.spec.square_off_ns:
+            self._square_off()
+        self._mark()
+        if self.risk.state is TradingState.ACTIVE:
+            net_pnl = self.portfolio.net_pnl
+            if self.risk.loss_limit_hit(net_pnl):
+                self._halt(f"daily loss limit reached: net profit {net_pnl}")
+        self._commands += self.ledger.cancel_stale(now_ns)
+        for key in list(self.ledger.targets):
+            self._plan(key)
+
+    def _on_answer(
+        self,
+        event: OrderAccepted | OrderRefused | OrderUnresolved | OrderNotPlaced | CancelRefused,
+    ) -> None:
+        order = self.ledger.orders.get(event.intent_id)
+        if order is None:
+            self._alarm("critical", "UNKNOWN_INTENT", f"an answer names {event.intent_id}.")
+            return
+        now_ns, intent = self._market.now_ns, order.intent
+        key = (intent.strategy, intent.instrument)
+        match event:
+            case OrderAccepted():
+                self._identify(order, event.order_id)
+                self.ledger.move(order, OrderStatus.ACCEPTED, now_ns)
+            case OrderRefused():
+                message = f"{event.code}: {event.message}"
+                if self.ledger.move(order, OrderStatus.REJECTED, now_ns, message):
+                    self.ledger.abandon(key, now_ns)
+                    self._alarm("warning", "ORDER_REFUSED", f"{intent.intent_id}: {message}")
+            case OrderUnresolved():
+                if self.ledger.move(order, OrderStatus.UNRESOLVED, now_ns, event.reason):
+                    self._alarm(
+                        "critical", "ORDER_UNRESOLVED", f"{intent.intent_id}: {event.reason}"
+                    )
+            case OrderNotPlaced():
+                if self.ledger.move(order, OrderStatus.NOT_PLACED, now_ns):
+                    self.ledger.abandon(key, now_ns)
+                    self._alarm(
+                        "critical",
+                        "ORDER_NOT_PLACED",
+                        f"{intent.intent_id}: absent from {event.reads} order books in a row; "
+                        "its reservation stays and it is not replaced.",
+                    )
+            case CancelRefused():
+                self.ledger.refuse_cancel(order, now_ns)
+            case _:
+                assert_never(event)
+        self._plan(key)
+
+    def _on_update(self, event: OrderUpdated) -> None:
+        order = self.ledger.find(event.order_id, event.tag)
+        if order is None:
+            self._alarm(
+                "info",
+                "EXTERNAL_ORDER",
+                f"{event.order_id} {event.side} {event.quantity} {event.instrument} {event.status}",
+            )
+            return
+        before = order.status
+        self._identify(order, event.order_id)
+        self.ledger.report(order, event, self._market.now_ns)
+        key = (order.intent.strategy, order.intent.instrument)
+        if before is OrderStatus.NOT_PLACED:
+            self._alarm("critical", "LATE_ORDER", f"{order.intent.intent_id} turned up after all.")
+        if order.status is before:
+            pass
+        elif order.status is OrderStatus.CANCELLED and before is not OrderStatus.CANCEL_PENDING:
+            # Somebody else's decision: a person, or the exchange. Not ours to undo.
+            self.ledger.abandon(key, self._market.now_ns)
+            self._alarm("warning", "ORDER_CANCELLED", f"{order.intent.intent_id}: {event.message}")
+        elif order.status is OrderStatus.REJECTED:
+            self.ledger.abandon(key, self._market.now_ns)
+            self._alarm("warning", "ORDER_REJECTED", f"{order.intent.intent_id}: {event.message}")
+        self._plan(key)
+
+    def _on_fill(self, fill: Fill, tag: str | None) -> None:
+        if fill.instrument not in self._market.instruments:
+            self._alarm("warning", "EXTERNAL_FILL", f"{fill.instrument} is not part of this run.")
+            return
+        order = self.ledger.find(fill.order_id, tag)
+        owner = EXTERNAL if order is None else order.intent.strategy
+        if not self.portfolio.book(fill, owner):
+            return
+        if order is None:
+            self._alarm("info", "EXTERNAL_FILL", f"{fill.side} {fill.quantity} {fill.instrument}")
+            return
+        self._identify(order, fill.order_id)
+        self.ledger.book(order, fill.quantity, fill.value)
+        self._hear(self.host.fill(owner, fill))
+        self._plan((owner, fill.instrument))
+
+    # --- decisions -----------------------------------------------------------
+
+    def _hear(self, heard: list[Heard]) -> None:
+        if self._has_squared_off or self._has_stopped:
+            return
+        for owner, signal in heard:
+            key = (owner, signal.instrument)
+            if self.ledger.aim(key, signal, self._market.now_ns):
+                self._commands.append(SignalRaised(strategy=owner, signal=signal))
+            self._plan(key)
+
+    def _plan(self, key: Key) -> None:
+        owner, name = key
+        now_ns = self._market.now_ns
+        if self._has_stopped:
+            return
+        step = self.ledger.plan(
+            key, self.portfolio.owned(owner, name), self._market.instruments[name], now_ns
+        )
+        if isinstance(step, OrderIntent):
+            self._judge(step, key)
+        else:
+            self._commands += step
+
+    def _judge(self, intent: OrderIntent, key: Key) -> None:
+        now_ns, name = self._market.now_ns, intent.instrument
+        self._mark()
+        buys, sells = self.ledger.working_sides(name)
+        instrument = self._market.instruments[name]
+        last = self._market.last_prices.get(name)
+        exposure = Exposure(
+            instrument=instrument,
+            held=self.portfolio.held(name),
+            working_buys=buys,
+            working_sells=sells,
+            last_price=None if last is None else instrument.price_from_float(last),
+        )
+        verdict = self.risk.check(intent, exposure, self.portfolio.net_pnl, now_ns)
+        if isinstance(verdict, Approved):
+            self.ledger.submit(verdict, now_ns)
+            self._commands.append(SubmitOrder(intent=intent))
+        else:
+            self.ledger.abandon(key, now_ns)
+            self._commands.append(
+                OrderDenied(intent=intent, code=verdict.code, message=verdict.message)
+            )
+
+    def _square_off(self) -> None:
+        self._has_squared_off = True
+        now_ns = self._market.now_ns
+        for owner, name in dict.fromkeys([*self.portfolio.owners(), *self.ledger.targets]):
+            if owner != EXTERNAL:
+                flat = Signal(instrument=name, target=0, reason="square-off")
+                # Asked again at every timer: a refused exit is tried again after its cool-down.
+                if self.ledger.aim((owner, name), flat, now_ns):
+                    self._commands.append(SignalRaised(strategy=owner, signal=flat))
+
+    def _halt(self, reason: str) -> None:
+        self.risk.halt(reason)
+        self._alarm("critical", "HALTED", reason)
+
+    def _identify(self, order: Order, order_id: str) -> None:
+        if not self.ledger.identify(order, order_id):
+            self._halt(
+                f"tag {order.intent.tag} stands on two orders: {order.order_id} and {order_id}"
+            )
+
+    def _mark(self) -> None:
+        for position in self.portfolio.positions():
+            last = self._market.last_prices.get(position.instrument)
+            if last is not None:
+                instrument = self._market.instruments[position.instrument]
+                self.portfolio.mark(position.instrument, instrument.price_from_float(last))
+
+    def _note_failures(self) -> None:
+        for hosted in self.host.take_failures():
+            name = hosted.spec.name
+            self._alarm("warning", "STRATEGY_ERROR", f"{name}: {hosted.last_error}")
+            if not hosted.is_enabled:
+                self._commands.append(StrategyDisabled(strategy=name, reason=hosted.last_error))
+
+    def _alarm(self, severity: Severity, code: str, message: str) -> None:
+        self._commands.append(AlarmRaised(severity=severity, code=code, message=message))

@@ -1,0 +1,193 @@
+"""Runs the strategies: shows each its view, takes its signals, and contains its failures."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from patang.domain.errors import InvalidValue
+from patang.domain.instrument import Instrument, InstrumentId
+from patang.domain.market import Bar, Tick
+from patang.domain.messages import RunSpec, Signal, StrategySpec
+from patang.domain.order import Fill
+from patang.engine.orders import OrderLedger
+from patang.engine.portfolio import Portfolio
+from patang.engine.strategy import Signals, Strategy
+
+BAR_HISTORY = 500
+
+
+class MarketState:
+    """The newest price and the recent bars of every instrument; what views read from."""
+
+    def __init__(self, instruments: Iterable[Instrument]) -> None:
+        self.now_ns = 0
+        self.instruments: dict[InstrumentId, Instrument] = {i.id: i for i in instruments}
+        self.last_prices: dict[InstrumentId, float] = {}
+        self.bars: dict[InstrumentId, deque[Bar]] = {
+            name: deque(maxlen=BAR_HISTORY) for name in self.instruments
+        }
+
+
+class StrategyView:
+    """The read-only window of one strategy; see ``patang.engine.strategy.View``."""
+
+    def __init__(
+        self, spec: StrategySpec, market: MarketState, portfolio: Portfolio, ledger: OrderLedger
+    ) -> None:
+        self._spec = spec
+        self._market = market
+        self._portfolio = portfolio
+        self._ledger = ledger
+
+    @property
+    def now_ns(self) -> int:
+        """The time of the event being processed, UTC nanoseconds."""
+        return self._market.now_ns
+
+    @property
+    def instruments(self) -> Sequence[InstrumentId]:
+        """The instruments this strategy runs on."""
+        return self._spec.instruments
+
+    def instrument(self, instrument: InstrumentId) -> Instrument:
+        """The contract: lot, tick, multiplier."""
+        return self._market.instruments[instrument]
+
+    def last_price(self, instrument: InstrumentId) -> float | None:
+        """The newest traded price in rupees; None before the first tick."""
+        return self._market.last_prices.get(instrument)
+
+    def position(self, instrument: InstrumentId) -> int:
+        """Units this strategy holds, short negative, fills booked so far."""
+        return self._portfolio.owned(self._spec.name, instrument)
+
+    def working(self, instrument: InstrumentId) -> int:
+        """Signed units of this strategy's orders that may still fill."""
+        return self._ledger.working((self._spec.name, instrument))
+
+    def bars(self, instrument: InstrumentId, count: int) -> Sequence[Bar]:
+        """Up to ``count`` newest finished bars, oldest first."""
+        bars = self._market.bars[instrument]
+        return list(bars)[-count:] if count > 0 else []
+
+
+class Hosted(msgspec.Struct):
+    """One strategy and how it has fared."""
+
+    spec: StrategySpec
+    strategy: Strategy
+    view: StrategyView
+    signals: int = 0
+    errors: int = 0
+    consecutive_errors: int = 0
+    last_error: str = ""
+    is_enabled: bool = True
+
+
+Heard = tuple[str, Signal]
+
+
+class StrategyHost:
+    """Dispatches market data and fills to the strategies that asked for the instrument.
+
+    A strategy that raises or returns nonsense is counted; after ``max_strategy_errors`` in a row
+    it is disabled, alone. ``take_failures`` tells what happened since it was last asked.
+    """
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        strategies: Mapping[str, Strategy],
+        market: MarketState,
+        portfolio: Portfolio,
+        ledger: OrderLedger,
+    ) -> None:
+        self.hosted: dict[str, Hosted] = {}
+        self._max_errors = spec.max_strategy_errors
+        self._failures: list[Hosted] = []
+        self._by_instrument: dict[InstrumentId, list[Hosted]] = {}
+        for item in spec.strategies:
+            unknown = [name for name in item.instruments if name not in market.instruments]
+            if unknown:
+                raise InvalidValue(
+                    f"strategies.{item.name}.instruments",
+                    f"{unknown[0]} is not among the run's instruments.",
+                    "Add it to the run or take it from the strategy.",
+                )
+            if item.name in self.hosted:
+                raise InvalidValue("strategies.name", f"{item.name!r} stands twice.")
+            view = StrategyView(item, market, portfolio, ledger)
+            hosted = Hosted(item, strategies[item.name], view)
+            self.hosted[item.name] = hosted
+            for name in item.instruments:
+                self._by_instrument.setdefault(name, []).append(hosted)
+
+    def start(self) -> list[Heard]:
+        """Tell every strategy that the run begins."""
+        return [s for h in self.hosted.values() for s in self._call(h, h.strategy.on_start)]
+
+    def stop(self) -> None:
+        """Tell every strategy that the run ends."""
+        for hosted in self.hosted.values():
+            self._call(hosted, hosted.strategy.on_stop)
+
+    def tick(self, tick: Tick) -> list[Heard]:
+        """Show a tick to the strategies of its instrument."""
+        heard: list[Heard] = []
+        for hosted in self._by_instrument.get(tick.instrument, ()):
+            heard += self._call(hosted, hosted.strategy.on_tick, tick)
+        return heard
+
+    def bar(self, bar: Bar) -> list[Heard]:
+        """Show a finished bar to the strategies of its instrument."""
+        heard: list[Heard] = []
+        for hosted in self._by_instrument.get(bar.instrument, ()):
+            heard += self._call(hosted, hosted.strategy.on_bar, bar)
+        return heard
+
+    def fill(self, owner: str, fill: Fill) -> list[Heard]:
+        """Show a fill to the strategy that owns it."""
+        hosted = self.hosted.get(owner)
+        return [] if hosted is None else self._call(hosted, hosted.strategy.on_fill, fill)
+
+    def take_failures(self) -> list[Hosted]:
+        """Strategies that failed since the last call, once for each failure."""
+        failures, self._failures = self._failures, []
+        return failures
+
+    def _call(
+        self, hosted: Hosted, callback: Callable[..., Signals], *facts: object
+    ) -> list[Heard]:
+        if not hosted.is_enabled:
+            return []
+        try:
+            signals = self._checked(hosted, callback(hosted.view, *facts))
+        except Exception as error:  # noqa: BLE001 - a strategy's failure stays its own
+            hosted.errors += 1
+            hosted.consecutive_errors += 1
+            hosted.last_error = f"{callback.__name__}: {type(error).__name__}: {error}"
+            hosted.is_enabled = hosted.consecutive_errors < self._max_errors
+            self._failures.append(hosted)
+            return []
+        hosted.consecutive_errors = 0
+        hosted.signals += len(signals)
+        return [(hosted.spec.name, signal) for signal in signals]
+
+    @staticmethod
+    def _checked(hosted: Hosted, answer: Signals) -> list[Signal]:
+        if answer is None:
+            return []
+        signals = [answer] if isinstance(answer, Signal) else list(answer)
+        for signal in signals:
+            if not isinstance(signal, Signal):
+                raise InvalidValue("signal", f"{signal!r} is not a Signal.")
+            if signal.instrument not in hosted.spec.instruments:
+                raise InvalidValue("signal.instrument", f"{signal.instrument} is not subscribed.")
+            if type(signal.target) is not int:
+                raise InvalidValue("signal.target", f"{signal.target!r} is not a whole number.")
+            price = signal.limit_price
+            if price is not None and not (math.isfinite(price) and price > 0):
+                raise InvalidValue("signal.limit_price", f"{price!r} is not a price.")
+        return signals

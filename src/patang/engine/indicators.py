@@ -1,0 +1,70 @@
+"""Indicators, one value at a time: a small adapter over TA-Lib's streaming handles.
+
+The streaming and the batch forms of TA-Lib agree bit for bit, so a strategy sees the same numbers
+in a backtest and live. Needs the extra ``ta``.
+"""
+
+from collections import deque
+from typing import Any
+
+from patang.domain.errors import InvalidValue, MissingExtra
+
+
+class Indicator:
+    """One TA-Lib function fed bar by bar (or tick by tick).
+
+    ``name`` is TA-Lib's (``EMA``, ``RSI``, ``ATR``, ``BBANDS``, ...), parameters are its keywords.
+    ``update`` takes the function's inputs in TA-Lib's order, for most a close, for ``ATR`` high,
+    low and close. It answers the function's first output, or None until there is history enough;
+    ``outputs`` holds all of them (BBANDS: upper, middle, lower).
+
+    Raises:
+        MissingExtra: TA-Lib is not installed.
+        InvalidValue: TA-Lib has no such function or refuses a parameter.
+    """
+
+    def __init__(self, name: str, **parameters: float) -> None:
+        try:
+            import talib  # heavy, and an extra: only a run that uses an indicator pays for it
+            from talib import abstract, stream
+        except ImportError as error:
+            raise MissingExtra(f"The indicator {name}", "ta") from error
+        self.name = name
+        self.outputs: tuple[float, ...] = ()
+        self._open: Any = getattr(stream, name, None)
+        if self._open is None:
+            raise InvalidValue("indicator", f"TA-Lib has no function {name!r}.")
+        try:
+            lookback: int = abstract.Function(name, **parameters).lookback  # type: ignore[attr-defined] # untyped part
+        except Exception as error:  # TA-Lib raises bare Exception for bad parameters
+            raise InvalidValue(f"indicator {name}", f"{error}") from error
+        self._insufficient: type[Exception] = talib._ta_lib.InsufficientHistory  # type: ignore[attr-defined]
+        self._parameters = parameters
+        self._history: deque[tuple[float, ...]] = deque(maxlen=10 * (lookback + 1))
+        self._handle: Any = None
+
+    def update(self, *inputs: float) -> float | None:
+        """Feed the next value (or high, low, close ...); return the newest first output."""
+        if self._handle is not None:
+            value = self._handle.update(*inputs)
+        else:
+            self._history.append(inputs)
+            self._handle = self._begin()
+            if self._handle is None:
+                return None
+            value = self._handle.value
+        self.outputs = value if isinstance(value, tuple) else (value,)
+        return self.outputs[0]
+
+    def _begin(self) -> Any:
+        import numpy as np
+
+        columns = [
+            np.array(column, dtype=np.float64) for column in zip(*self._history, strict=True)
+        ]
+        try:
+            handle = self._open(*columns, **self._parameters)
+        except self._insufficient:
+            return None
+        self._history.clear()
+        return handle

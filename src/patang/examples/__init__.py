@@ -1,0 +1,1 @@
+"""Example strategies, written as a user would write them."""
