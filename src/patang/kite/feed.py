@@ -336,12 +336,12 @@ def _credentials_error(refusal: HandshakeRefused) -> KiteError:
     words = refusal.message.lower()
     if "permission" in words or "not enabled" in words:
         return PermissionException(
-            f"the ticker refuses this key: {refusal.message}",
+            f"the ticker refuses this key: {refusal}.",
             status=refusal.status,
             remedy="Market data needs a Connect subscription for the api_key.",
         )
     return TokenException(
-        f"the ticker refuses the session: {refusal.message}",
+        f"the ticker refuses the session: {refusal}.",
         status=refusal.status,
         remedy="Log in again; a session ends at 06:00 IST on the next day.",
     )

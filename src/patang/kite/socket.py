@@ -16,7 +16,7 @@ class HandshakeRefused(PatangError):
     def __init__(self, status: int, message: str) -> None:
         self.status = status
         self.message = message
-        super().__init__(f"HTTP {status}: {message}")
+        super().__init__(f"HTTP {status}: {message}" if message else f"HTTP {status}")
 
 
 class Socket(Protocol):

@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+
 from patang.kite import ConnectFailed, ReplyLost, Request, Timeouts
 from patang.kite.aiohttp_transport import AiohttpTransport
 
@@ -25,9 +26,7 @@ def a_request(root: str, method: str = "GET", path: str = "/orders", **more) -> 
 async def test_a_request_arrives_as_it_was_written(scripted, replies, transport):
     scripted.script = [replies.http('{"a":1}')]
     response = await transport.send(
-        a_request(
-            scripted.root, "POST", "/quote?i=NSE%3AM%26M&i=NSE%3ANIFTY+50", body=b"tag=A%26B"
-        )
+        a_request(scripted.root, "POST", "/quote?i=NSE%3AM%26M&i=NSE%3ANIFTY+50", body=b"tag=A%26B")
     )
     method, target, headers, body = scripted.seen[0]
     assert (method, target, body) == ("POST", "/quote?i=NSE%3AM%26M&i=NSE%3ANIFTY+50", b"tag=A%26B")
