@@ -82,8 +82,7 @@ def _lock_or_explain(descriptor: int) -> None:
 
 
 def _is_still_at(path: Path, descriptor: int) -> bool:
-    if sys.platform == "win32":
-        return True
+    # An open file cannot be removed on Windows, so there this is always true.
     try:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))
     except FileNotFoundError:

@@ -86,3 +86,28 @@ def test_an_unclosed_journal_reads_in_a_folder_that_cannot_be_written() -> None:
     assert int(rows) >= synced, done.stderr
     assert rest.startswith("None")
     assert "-shm" not in rest
+
+
+DIE_IN_A_TRANSACTION = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN")
+connection.execute("UPDATE rows SET payload = zeroblob(2000)")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_change_that_was_never_committed_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "run.journal"
+    with Journal.create(path) as journal:
+        for number in range(200):
+            journal.append("tick", bytes([number]) * 2000)
+        head = journal.head
+    subprocess.run([sys.executable, "-c", DIE_IN_A_TRANSACTION, str(path)], check=False)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert path.name + "-journal" in before
+    assert verify(path).head == head
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    with Journal.open_for_append(path) as journal:
+        assert journal.head == head
