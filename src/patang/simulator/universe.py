@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from patang.domain.enums import Exchange as ExchangeName
 from patang.domain.instrument import Instrument, InstrumentId, instrument_id
+from patang.rules.calendar import Calendar
+from patang.rules.ist import ist_date
 from patang.simulator.agents import FairValue, MarketMaker, NoiseTrader, TrendFollower
 from patang.simulator.exchange import Exchange, Session
 from patang.simulator.market import Actor, IndexFollower, Market
@@ -18,14 +20,6 @@ from patang.simulator.venue import Venue
 NIFTY_50 = instrument_id(ExchangeName.NSE, "NIFTY 50")
 NIFTY_50_TOKEN = 256_265
 NIFTY_50_CLOSE = Decimal("25910.05")
-
-_MINUTE = 60 * 1_000_000_000
-_DAY = 24 * 60 * _MINUTE
-_IST = 330 * _MINUTE
-_OPEN = (9 * 60 + 15) * _MINUTE
-_CLOSE = (15 * 60 + 30) * _MINUTE
-_CLOSE_BEFORE_AUCTION = (15 * 60 + 15) * _MINUTE
-_AUCTION_SINCE_DAY = 20_668  # 2026-08-03, in days since 1970.
 
 _RUPEES_AT_TOUCH = 500_000
 
@@ -107,15 +101,18 @@ def default_instruments() -> tuple[Instrument, ...]:
 
 
 def default_sessions(start_ns: int) -> tuple[Session, ...]:
-    """Continuous trading of the IST day that holds ``start_ns``, were it a trading day.
+    """Continuous trading of the IST day that holds ``start_ns``, or of the next day with trading.
 
-    All these shares have derivatives, so since 2026-08-03 the closing auction ends it at 15:15.
-    Source: NSE/CMTR/73362.
+    All these shares have derivatives, so they go to the closing auction where there is one.
+
+    Raises:
+        OutsideCalendar: a day that the calendar does not know.
     """
-    day = (start_ns + _IST) // _DAY
-    midnight = day * _DAY - _IST
-    close = _CLOSE if day < _AUCTION_SINCE_DAY else _CLOSE_BEFORE_AUCTION
-    return ((midnight + _OPEN, midnight + close),)
+    calendar = Calendar.load(ExchangeName.NSE)
+    session = calendar.session(ist_date(start_ns), closing_auction=True)
+    if session is None:
+        session = calendar.next_session(start_ns, closing_auction=True)
+    return ((session.open_ns, session.close_ns),)
 
 
 def default_market(
