@@ -53,7 +53,7 @@ def contract_note(
     Brokerage goes to the paisa per order; exchange fee, SEBI fee and GST to the paisa, transaction
     tax and stamp duty to the rupee, once for the note. With ``nets_intraday`` shares bought and
     sold on the same day are taxed as intraday whatever their product, at the average of all the
-    scrip's trades of the day. Without it each order is taxed on its own value and product, as the
+    share's trades of the day. Without it each order is taxed on its own value and product, as the
     web calculator does. MTF is never netted. Brokerage always follows the product.
     Source: Zerodha support, "How is STT calculated"; Zerodha's brokerage calculator.
 
@@ -68,20 +68,20 @@ def contract_note(
     _check_one_segment(lines)
     if not lines:
         return Charges()
-    scrips: dict[InstrumentId, list[ExecutedOrder]] = {}
+    shares: dict[InstrumentId, list[ExecutedOrder]] = {}
     tax = stamp_duty = ZERO
     for order, rates in lines:
         if nets_intraday and rates.segment in (Segment.EQUITY_DELIVERY, Segment.EQUITY_INTRADAY):
-            scrips.setdefault(order.instrument.id, []).append(order)
+            shares.setdefault(order.instrument.id, []).append(order)
         elif order.side is Side.BUY:
             tax += order.value * rates.buy_tax
             stamp_duty += order.value * rates.stamp_duty
         else:
             tax += order.value * rates.sell_tax
-    for scrip in scrips.values():
-        scrip_tax, scrip_stamp = _netted(scrip, on)
-        tax += scrip_tax
-        stamp_duty += scrip_stamp
+    for trades in shares.values():
+        share_tax, share_stamp = _netted(trades, on)
+        tax += share_tax
+        stamp_duty += share_stamp
     brokerage = sum((to_paisa(brokerage_of(rates, order.value)) for order, rates in lines), ZERO)
     exchange_fee = to_paisa(
         sum((order.value * (rates.exchange_fee + rates.ipft) for order, rates in lines), ZERO)
@@ -107,7 +107,7 @@ def _check_one_segment(lines: Sequence[tuple[ExecutedOrder, Rates]]) -> None:
 
 
 def _netted(orders: Sequence[ExecutedOrder], on: date) -> tuple[Decimal, Decimal]:
-    """Unrounded transaction tax and stamp duty of one scrip's trades of a day."""
+    """Unrounded transaction tax and stamp duty of one share's trades of a day."""
     bought = sum(order.quantity for order in orders if order.side is Side.BUY)
     sold = sum(order.quantity for order in orders if order.side is Side.SELL)
     if not bought + sold:

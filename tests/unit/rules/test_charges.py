@@ -298,7 +298,7 @@ def test_shares_bought_and_sold_on_one_day_are_taxed_as_intraday_whatever_their_
     assert note.brokerage == 0
 
 
-def test_scrips_are_netted_each_on_its_own() -> None:
+def test_shares_are_netted_each_on_its_own() -> None:
     other = contract("NSE", symbol="Y")
     orders = [trade(SHARE, "CNC", "BUY", 100, "1000"), trade(other, "CNC", "SELL", 100, "1000")]
     assert contract_note(orders, NOW).transaction_tax == 200
