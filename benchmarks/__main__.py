@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.harness import Benchmark, MissingPeer, find_benchmarks, measure
@@ -62,20 +63,18 @@ def _positive(text: str) -> int:
 
 
 def _table(results: Sequence[dict[str, Any]]) -> Table:
-    table = Table(title="Patang against its peers")
-    for heading in ("benchmark", "peer", "work"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("ours, ms", "theirs, ms", "times faster", "min", "max"):
+    table = Table(title="Patang against its peers", show_lines=True)
+    table.add_column("benchmark, peer, work of a round", overflow="fold")
+    for heading in ("ours, ms", "theirs, ms", "times faster", "from - to"):
         table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         ratio = result["ratio"]
         table.add_row(
-            result["name"],
-            result["peer"],
-            result["work"],
+            f"[bold]{result['name']}[/]\n{escape(result['peer'])}\n{escape(result['work'])}",
             f"{result['ours'] * 1e3:.2f}",
             f"{result['theirs'] * 1e3:.2f}",
-            *(f"{ratio[name]:.2f}" for name in ("median", "min", "max")),
+            f"[bold]{ratio['median']:.1f}[/]",
+            f"{ratio['min']:.1f} - {ratio['max']:.1f}",
         )
     return table
 
