@@ -35,14 +35,19 @@ UNKNOWN_INSTRUMENT = (
     "The instrument you are placing an order for has either expired or does not exist."
 )
 
-# (last price below, percent); the last entry has no bound.
+_NO_BOUND = Decimal("Infinity")
+# (last price below, percent). 500 itself belongs to "100-500", so that bound is a paisa higher.
 # Source: Zerodha support, market price protection.
-_EQUITY_BANDS = ((Decimal(100), Decimal(2)), (Decimal(500), Decimal(1)), (None, Decimal("0.5")))
+_EQUITY_BANDS = (
+    (Decimal(100), Decimal(2)),
+    (Decimal("500.01"), Decimal(1)),
+    (_NO_BOUND, Decimal("0.5")),
+)
 _OPTION_BANDS = (
     (Decimal(10), Decimal(5)),
     (Decimal(100), Decimal(3)),
-    (Decimal(500), Decimal(2)),
-    (None, Decimal(1)),
+    (Decimal("500.01"), Decimal(2)),
+    (_NO_BOUND, Decimal(1)),
 )
 
 
@@ -107,17 +112,16 @@ def protection_percent(venue: Venue, protection: Decimal) -> Decimal:
     Raises:
         Refused: absent, zero, or outside 0 to 100.
     """
-    if not protection:
+    if protection.is_zero():
         raise Refused("InputException", UNPROTECTED)
-    if protection == AUTOMATIC:
-        is_option = venue.instrument.instrument_type in (InstrumentType.CE, InstrumentType.PE)
-        for bound, percent in _OPTION_BANDS if is_option else _EQUITY_BANDS:
-            # The table leaves 500 itself between its bands: "100-500" holds it.
-            if bound is None or venue.last_price < bound or venue.last_price == bound == 500:
-                return percent
-    if not 0 < protection <= 100:
+    if protection.is_finite() and 0 < protection <= 100:
+        return protection
+    if not protection.is_finite() or protection != AUTOMATIC:
         raise _invalid("market_protection", protection, "-1, or percent above 0 up to 100")
-    return protection
+    instrument_type, last = venue.instrument.instrument_type, venue.last_price
+    if instrument_type in (InstrumentType.CE, InstrumentType.PE):
+        return next(percent for bound, percent in _OPTION_BANDS if last < bound)
+    return next(percent for bound, percent in _EQUITY_BANDS if last < bound)
 
 
 def _protect(venue: Venue, side: Side, terms: Terms) -> Terms:
@@ -150,20 +154,18 @@ def _check_quantity(instrument: Instrument, terms: Terms) -> None:
 
 
 def _check_price(venue: Venue, price: Decimal) -> None:
-    if price <= 0:
+    if not price.is_finite() or price <= 0:
         raise _invalid("price", price, "LIMIT and SL orders need one above 0")
+    # The band comes first: within it, arithmetic on the tick is safe from absurd exponents.
+    _check_band(venue, price, "order price")
     if not venue.instrument.is_on_tick(price):
         raise _off_tick(venue.instrument, "price")
-    lower, upper = venue.price(venue.lower_ticks), venue.price(venue.upper_ticks)
-    if price < lower:
-        raise _outside_band("lower", lower)
-    if price > upper:
-        raise _outside_band("higher", upper)
 
 
 def _check_trigger(venue: Venue, side: Side, trigger: Decimal) -> None:
-    if trigger <= 0:
+    if not trigger.is_finite() or trigger <= 0:
         raise _invalid("trigger_price", trigger, "SL and SL-M orders need one above 0")
+    _check_band(venue, trigger, "trigger price")
     if not venue.instrument.is_on_tick(trigger):
         raise _off_tick(venue.instrument, "trigger price")
     if (trigger - venue.last_price) * side.sign <= 0:
@@ -175,20 +177,24 @@ def _check_trigger(venue: Venue, side: Side, trigger: Decimal) -> None:
         )
 
 
+def _check_band(venue: Venue, price: Decimal, what: str) -> None:
+    lower, upper = venue.price(venue.lower_ticks), venue.price(venue.upper_ticks)
+    if lower <= price <= upper:
+        return
+    is_low = price < lower
+    relation, circuit = ("lower", "lower") if is_low else ("higher", "upper")
+    raise Refused(
+        "InputException",
+        f"Your {what} is {relation} than the current {circuit} circuit limit of "
+        f"{lower if is_low else upper:.2f}. Place an order within the daily range.",
+    )
+
+
 def _off_tick(instrument: Instrument, what: str) -> Refused:
     return Refused(
         "InputException",
         f"Tick size for this script is {instrument.tick_size:.2f}. Kindly enter {what} in the "
         "multiple of tick size for this script",
-    )
-
-
-def _outside_band(relation: str, limit: Decimal) -> Refused:
-    circuit = "lower" if relation == "lower" else "upper"
-    return Refused(
-        "InputException",
-        f"Your order price is {relation} than the current {circuit} circuit limit of "
-        f"{limit:.2f}. Place an order within the daily range.",
     )
 
 

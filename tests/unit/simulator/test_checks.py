@@ -103,6 +103,21 @@ def test_bad_request_is_refused_and_leaves_no_order(desk, wrong, text):
     assert desk.exchange.orders("buyer") == []
 
 
+@pytest.mark.parametrize("absurd", ["NaN", "sNaN", "Infinity", "-2", "1E+400"])
+@pytest.mark.parametrize("field", ["price", "trigger_price", "market_protection"])
+def test_absurd_numbers_are_refused_as_any_other(desk, field, absurd):
+    order_type = OrderType.MARKET if field == "market_protection" else OrderType.SL
+    fields = {"price": "1520", "trigger_price": "1510", "market_protection": "2"}
+    fields[field] = absurd
+    assert desk.refusal(order_type=order_type, **fields)[0] == "InputException"
+
+
+def test_trigger_outside_the_band_is_refused(desk):
+    assert desk.refusal(
+        order_type=OrderType.SL_M, price=None, trigger_price="1650.10", market_protection="1"
+    )[1].startswith("Your trigger price is higher than the current upper circuit limit of 1650.00.")
+
+
 def test_outside_the_session_the_refusal_hints_at_amo(make_desk):
     desk = make_desk(sessions=((make_desk.now_ns + 10**9, make_desk.now_ns + 10**12),))
     assert desk.refusal() == (
