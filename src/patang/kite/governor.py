@@ -92,7 +92,21 @@ class OrderGovernor:
             if wait_ns is None:
                 await self._changed.wait()
             else:
-                await self._clock.sleep(wait_ns / NS_PER_SECOND)
+                await self._sleep_or_change(wait_ns / NS_PER_SECOND)
+
+    async def _sleep_or_change(self, seconds: float) -> None:
+        # A reply during the sleep can free a slot before the one that was slept for.
+        async with asyncio.TaskGroup() as group:
+            waits = [
+                group.create_task(self._clock.sleep(seconds)),
+                group.create_task(self._wait_for_change()),
+            ]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+
+    async def _wait_for_change(self) -> None:
+        await self._changed.wait()
 
     def _grant(self) -> int | None:
         """Grant what can be granted; return how long until the next slot frees by itself."""
@@ -106,6 +120,5 @@ class OrderGovernor:
                 heapq.heappop(self._queue)[2].set_result(None)
                 self._in_flight += 1
             else:
-                # Slots in flight cool for a second at least, so none frees before the coolest.
                 return self._cooling[0] - now_ns if self._cooling else None
         return None

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from patang.domain.errors import InvalidValue, InvariantBroken
 from patang.wire.connection import BATCH_TOKENS, LinkSettings, LinkState, TickerLink
 from patang.wire.messages import SetMode, Subscribe, Unsubscribe
