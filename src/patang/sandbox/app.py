@@ -12,6 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from patang.domain.errors import InvalidValue
 from patang.domain.market import NS_PER_SECOND
 from patang.sandbox import account_routes, order_routes, quote_routes
 from patang.sandbox.calls import Call, Csv, Handler, Query
@@ -95,6 +96,8 @@ def _respond_to(world: World, endpoint: Endpoint) -> Callable[[Request], Awaitab
             return _failure(error)
         except Refused as refused:
             return _failure(error_class(refused.error_type)(refused.message, status=400))
+        except InvalidValue as error:
+            return _failure(InputException(f"Invalid `{error.field}`."))
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:  # noqa: BLE001 - the outermost frame of a request: record, answer 500
@@ -112,17 +115,9 @@ def _admitted_call(world: World, endpoint: Endpoint, request: Request, form: Que
     now_ns = world.advance()
     query = Query(request.scope["query_string"])
     caller: Session | None = None
-    if endpoint.name in _CREDENTIALS_IN_PARAMETERS:
-        counted_for = form.first("api_key") or query.first("api_key")
-    else:
+    if endpoint.name not in _CREDENTIALS_IN_PARAMETERS:
         caller = _authenticate(world, request, now_ns)
-        # Orders are counted for the account over all its apps, everything else for the key.
-        is_order = endpoint.rate is RateClass.ORDER
-        counted_for = caller.user_id if is_order else caller.app.api_key
-    if world.settings.rate_limits and not world.limiter.admit(
-        counted_for, endpoint.rate, now_ns, is_placement=endpoint.name == "place_order"
-    ):
-        raise NetworkException("Too many requests", status=429)
+        _limit(world, endpoint, caller, now_ns)
     return Call(
         endpoint=endpoint,
         world=world,
@@ -140,6 +135,16 @@ def _authenticate(world: World, request: Request, now_ns: int) -> Session:
     if scheme != "token" or not colon:
         raise TokenException(BAD_ACCESS)
     return world.sessions.verify(api_key, access_token, now_ns)
+
+
+def _limit(world: World, endpoint: Endpoint, caller: Session, now_ns: int) -> None:
+    # Orders are counted for the account over all its apps, everything else for the key.
+    is_order = endpoint.rate is RateClass.ORDER
+    counted_for = caller.user_id if is_order else caller.app.api_key
+    if world.settings.rate_limits and not world.limiter.admit(
+        counted_for, endpoint.rate, now_ns, is_placement=endpoint.name == "place_order"
+    ):
+        raise NetworkException("Too many requests", status=429)
 
 
 async def _body(request: Request) -> bytes:

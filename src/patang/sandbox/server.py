@@ -11,6 +11,7 @@ from types import FrameType
 
 import uvicorn
 
+from patang.domain.errors import PatangError
 from patang.sandbox.app import build_app
 from patang.sandbox.errors import PortUnavailable
 from patang.sandbox.ready import ClockReading, Ready, ReadyFile, ReadyUser
@@ -50,10 +51,14 @@ async def serve(
                 on_ready(ready)
 
         server = _Server(world, announce)
-        async with asyncio.TaskGroup() as tasks:
-            pump = tasks.create_task(_pump(world), name="sandbox pump")
-            await server.serve(sockets=[listener])
-            pump.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                pump = tasks.create_task(_pump(world), name="sandbox pump")
+                await server.serve(sockets=[listener])
+                pump.cancel()
+        except* PatangError as errors:
+            # One clear error for the reader, not a group around it.
+            raise errors.exceptions[0] from None
 
 
 def describe(world: World, root: str) -> Ready:
@@ -81,7 +86,9 @@ async def _pump(world: World) -> None:
 
 @contextlib.contextmanager
 def _listener(port: int) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+    # Naming the protocol matters: asyncio turns Nagle's delay off only on sockets that say TCP, and
+    # with it every answer would wait some 40 ms for an acknowledgement.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         # Lets a sandbox start again on the port it just left; a port in use stays refused.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,0 +1,142 @@
+import json
+
+import pytest
+
+from patang.sandbox.ticker import (
+    TEXTS_MAX,
+    TOKEN_INTERVAL_NS,
+    TOKENS_MAX,
+    TRY_AGAIN_LATER,
+    Subscriber,
+    Ticker,
+)
+from patang.wire.messages import SetMode, Subscribe, Unsubscribe, encode_request
+from patang.wire.ticks import Packet, PacketKind, TickMode, decode_frame
+
+NOW = 1_000 * TOKEN_INTERVAL_NS
+KINDS = {
+    TickMode.LTP: PacketKind.LTP,
+    TickMode.QUOTE: PacketKind.QUOTE,
+    TickMode.FULL: PacketKind.FULL,
+}
+
+
+class Prices:
+    """A market of bare prices."""
+
+    def __init__(self) -> None:
+        self.last = {1: 100, 2: 200, 3: 300}
+
+    def packet(self, token: int, mode: TickMode) -> Packet | None:
+        price = self.last.get(token)
+        return None if price is None else Packet(token, KINDS[mode], price)
+
+
+@pytest.fixture
+def prices() -> Prices:
+    return Prices()
+
+
+@pytest.fixture
+def subscriber(prices: Prices) -> Subscriber:
+    return Subscriber("AB1234", prices)
+
+
+def ask(subscriber: Subscriber, *requests) -> None:
+    for request in requests:
+        subscriber.handle(encode_request(request))
+
+
+def sent(subscriber: Subscriber, now_ns: int = NOW, real_ns: int | None = None) -> dict:
+    frame = subscriber.take_frame(now_ns, now_ns if real_ns is None else real_ns)
+    packets = decode_frame(frame).packets if frame else ()
+    return {packet.token: (packet.kind, packet.last_price) for packet in packets}
+
+
+async def test_the_last_packet_goes_out_at_once_in_quote_mode(subscriber):
+    ask(subscriber, Subscribe((1, 2)))
+    assert sent(subscriber) == {1: (PacketKind.QUOTE, 100), 2: (PacketKind.QUOTE, 200)}
+    assert sent(subscriber) == {}
+
+
+async def test_a_mode_subscribes_and_pushes_in_that_mode(subscriber):
+    ask(subscriber, SetMode(TickMode.FULL, (1,)))
+    assert sent(subscriber) == {1: (PacketKind.FULL, 100)}
+
+
+async def test_subscribing_again_keeps_the_mode(subscriber):
+    ask(subscriber, SetMode(TickMode.FULL, (1,)), Subscribe((1,)))
+    assert sent(subscriber) == {1: (PacketKind.FULL, 100)}
+
+
+async def test_changes_conflate_to_the_newest_and_wait_for_their_turn(subscriber, prices):
+    ask(subscriber, Subscribe((1, 2)))
+    sent(subscriber)
+    for prices.last[1] in (101, 102, 103):
+        subscriber.mark([1])
+    assert sent(subscriber, NOW + TOKEN_INTERVAL_NS - 1) == {}
+    assert sent(subscriber, NOW + TOKEN_INTERVAL_NS) == {1: (PacketKind.QUOTE, 103)}
+    assert sent(subscriber, NOW + 9 * TOKEN_INTERVAL_NS) == {}
+
+
+async def test_a_frozen_clock_pushes_by_the_real_one(subscriber, prices):
+    ask(subscriber, Subscribe((1,)))
+    sent(subscriber)
+    prices.last[1] = 101
+    subscriber.mark([1])
+    assert sent(subscriber, NOW, NOW + TOKEN_INTERVAL_NS) == {1: (PacketKind.QUOTE, 101)}
+
+
+async def test_ltp_mode_pushes_new_prices_only(subscriber, prices):
+    ask(subscriber, SetMode(TickMode.LTP, (1,)))
+    sent(subscriber)
+    subscriber.mark([1])
+    assert sent(subscriber, NOW + TOKEN_INTERVAL_NS) == {}
+    prices.last[1] = 101
+    subscriber.mark([1])
+    assert sent(subscriber, NOW + 2 * TOKEN_INTERVAL_NS) == {1: (PacketKind.LTP, 101)}
+
+
+async def test_unsubscribed_tokens_are_silent(subscriber):
+    ask(subscriber, Subscribe((1, 2)), Unsubscribe((1,)))
+    subscriber.mark([1])
+    assert set(sent(subscriber)) == {2}
+
+
+async def test_unknown_tokens_are_silent_and_harmless(subscriber):
+    ask(subscriber, Subscribe((99, 1)))
+    assert set(sent(subscriber)) == {1}
+
+
+async def test_a_connection_holds_three_thousand_tokens(subscriber):
+    ask(subscriber, Subscribe(tuple(range(10, 10 + TOKENS_MAX))), Subscribe((1,)))
+    assert sent(subscriber) == {}
+    error = json.loads(subscriber.take_text())
+    assert error["type"] == "error"
+    assert str(TOKENS_MAX) in error["data"]
+    ask(subscriber, Unsubscribe((10,)), Subscribe((1,)))
+    assert set(sent(subscriber)) == {1}
+
+
+async def test_texts_keep_their_order_and_a_hopeless_reader_is_closed(subscriber):
+    for number in range(TEXTS_MAX):
+        subscriber.push_text(str(number))
+    assert subscriber.close_code is None
+    subscriber.push_text("one too many")
+    assert subscriber.close_code == TRY_AGAIN_LATER
+    assert [subscriber.take_text() for _ in range(3)] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"a":"dance","v":[1]}', '{"a":"mode","v":["x",[1]]}']
+)
+async def test_nonsense_is_answered_with_an_error_text(subscriber, text):
+    subscriber.handle(text)
+    assert json.loads(subscriber.take_text())["type"] == "error"
+
+
+def test_a_ticker_without_connections_has_nothing_to_do():
+    ticker = Ticker()
+    ticker.publish([1])
+    ticker.send_text("AB1234", "text")
+    ticker.close_all()
