@@ -59,7 +59,9 @@ class JournalWriter:
         while self._journal.synced < wanted:
             # A commit under way may have begun before our row: then the next one, which all who
             # waited meanwhile share, carries it.
-            if self._commit is None:
+            # A commit that is done but whose callback has not run yet is over, too: awaiting it
+            # would return at once, for ever, and never let that callback run.
+            if self._commit is None or self._commit.done():
                 self._commit = self._start_commit()
             # A cancelled waiter must not cancel the commit of the others.
             await asyncio.shield(self._commit)
@@ -71,7 +73,8 @@ class JournalWriter:
         return commit
 
     def _end_commit(self, commit: asyncio.Future[None]) -> None:
-        self._commit = None
+        if self._commit is commit:
+            self._commit = None
         if not commit.cancelled():
             commit.exception()  # seen, even when everyone who waited was cancelled
 

@@ -138,3 +138,19 @@ async def test_appending_while_commits_run_loses_no_row(tmp_path: Path) -> None:
         writer.seal("ab")
     result = verify(path)
     assert (result.rows, result.is_sealed, result.problem) == (401, True, None)
+
+
+@pytest.mark.timeout(10)
+async def test_a_sync_between_a_commit_and_its_callback_does_not_spin(tmp_path: Path) -> None:
+    async with JournalWriter(Journal.create(tmp_path / "run.journal")) as writer:
+        writer.append("note", b"first")
+        first = asyncio.create_task(writer.sync())
+        await asyncio.sleep(0)
+        commit = writer._commit
+        assert commit is not None
+        while not commit.done():  # this task now runs before the commit's own callbacks do
+            await asyncio.sleep(0)
+        writer.append("note", b"second")
+        await writer.sync()
+        await first
+        assert writer.synced == 2
