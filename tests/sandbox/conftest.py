@@ -1,6 +1,5 @@
 """Real sandbox processes for tests: started on a free port, stopped with SIGTERM."""
 
-import contextlib
 import itertools
 import json
 import subprocess
@@ -33,6 +32,7 @@ class Sandbox:
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self.ready_path = folder / "ready.json"
         self.settings = settings | {"ready_file": str(self.ready_path)}
+        self.output: tuple[str, str] | None = None
         started = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, json.dumps(self.settings)],
@@ -75,8 +75,9 @@ class Sandbox:
         """Exit code and output after SIGTERM."""
         if self.process.poll() is None:
             self.process.terminate()
-        output, errors = self.process.communicate(timeout=10)
-        return self.process.returncode, output, errors
+        if self.output is None:
+            self.output = self.process.communicate(timeout=10)
+        return self.process.returncode, *self.output
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +85,19 @@ def start_sandbox(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[..., Sandbox]]:
     """Start a sandbox with any settings; it stops with the test module."""
-    with contextlib.ExitStack() as stack:
+    running: list[Sandbox] = []
 
-        def start(**settings: Any) -> Sandbox:
-            sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"), settings)
-            stack.callback(sandbox.stop)
-            return sandbox
+    def start(**settings: Any) -> Sandbox:
+        running.append(Sandbox(tmp_path_factory.mktemp("sandbox"), settings))
+        return running[-1]
 
-        yield start
+    yield start
+    # All are told before any is waited for: they end side by side.
+    for sandbox in running:
+        if sandbox.process.poll() is None:
+            sandbox.process.terminate()
+    for sandbox in running:
+        sandbox.stop()
 
 
 USERS = [{"user_id": f"TS{number:04}"} for number in range(40)]

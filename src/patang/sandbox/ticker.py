@@ -45,8 +45,8 @@ class Quotes(Protocol):
 class Subscriber:
     """The state of one connection: its modes, what changed since, and what waits to be sent.
 
-    Ticks conflate: only the newest state of a token is ever sent. Texts keep their order and are
-    never dropped; a reader that lets ``TEXTS_MAX`` of them pile up is hopeless.
+    Ticks conflate: only the newest state of a token is ever sent. Texts keep their order and none
+    is dropped; the connection of a reader that lets ``TEXTS_MAX`` of them pile up is closed.
     """
 
     def __init__(self, user_id: str, quotes: Quotes) -> None:
@@ -90,7 +90,10 @@ class Subscriber:
     def push_text(self, text: str) -> None:
         """Queue a text frame."""
         if len(self._texts) >= TEXTS_MAX:
+            # The close tells the reader that something is missing; a silent gap would not.
+            self._texts.clear()
             self.close(TRY_AGAIN_LATER)
+        if self.close_code is not None:
             return
         self._texts.append(text)
         self.wake.set()
@@ -217,7 +220,7 @@ async def _write(websocket: WebSocket, subscriber: Subscriber, now_ns: Callable[
     sent_s = time.monotonic()
     next_frame_s = 0.0
     try:
-        while subscriber.close_code is None:
+        while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HEARTBEAT_S / 4):
                     await subscriber.wake.wait()
@@ -225,6 +228,9 @@ async def _write(websocket: WebSocket, subscriber: Subscriber, now_ns: Callable[
             while (text := subscriber.take_text()) is not None:
                 await _within_patience(websocket.send_text(text))
                 sent_s = time.monotonic()
+            if subscriber.close_code is not None:
+                await _within_patience(websocket.close(subscriber.close_code))
+                return
             if time.monotonic() >= next_frame_s:
                 frame = subscriber.take_frame(now_ns(), time.monotonic_ns())
                 if frame is not None:
@@ -234,7 +240,6 @@ async def _write(websocket: WebSocket, subscriber: Subscriber, now_ns: Callable[
             if time.monotonic() - sent_s >= HEARTBEAT_S:
                 await _within_patience(websocket.send_bytes(HEARTBEAT))
                 sent_s = time.monotonic()
-        await _within_patience(websocket.close(subscriber.close_code))
     except (WebSocketDisconnect, TimeoutError):
         # The peer has gone, or has not read for so long that it might as well have.
         return

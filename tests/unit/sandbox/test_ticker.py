@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 import pytest
@@ -118,13 +119,20 @@ async def test_a_connection_holds_three_thousand_tokens(subscriber):
     assert set(sent(subscriber)) == {1}
 
 
-async def test_texts_keep_their_order_and_a_hopeless_reader_is_closed(subscriber):
+async def test_texts_keep_their_order(subscriber):
     for number in range(TEXTS_MAX):
         subscriber.push_text(str(number))
     assert subscriber.close_code is None
-    subscriber.push_text("one too many")
-    assert subscriber.close_code == TRY_AGAIN_LATER
     assert [subscriber.take_text() for _ in range(3)] == ["0", "1", "2"]
+
+
+async def test_a_reader_with_too_many_texts_waiting_is_closed_not_served_with_a_gap(subscriber):
+    for number in range(TEXTS_MAX + 1):
+        subscriber.push_text(str(number))
+    assert subscriber.close_code == TRY_AGAIN_LATER
+    assert subscriber.take_text() is None
+    subscriber.push_text("late")
+    assert subscriber.take_text() is None
 
 
 @pytest.mark.parametrize(
@@ -133,6 +141,59 @@ async def test_texts_keep_their_order_and_a_hopeless_reader_is_closed(subscriber
 async def test_nonsense_is_answered_with_an_error_text(subscriber, text):
     subscriber.handle(text)
     assert json.loads(subscriber.take_text())["type"] == "error"
+
+
+class FakeSocket:
+    """An accepted WebSocket whose peer says nothing, and reads only while ``is_read``."""
+
+    def __init__(self, *, is_read: bool) -> None:
+        self.is_read = is_read
+        self.frames: list[bytes | str] = []
+        self.closed_with: int | None = None
+
+    async def receive(self) -> dict:
+        return await asyncio.Future()
+
+    async def send_bytes(self, data: bytes) -> None:
+        if not self.is_read:
+            await asyncio.Future()
+        self.frames.append(data)
+
+    async def send_text(self, data: str) -> None:
+        await self.send_bytes(data.encode())
+
+    async def close(self, code: int) -> None:
+        self.closed_with = code
+
+
+async def test_a_reader_that_stops_reading_is_dropped_and_holds_nobody_up(prices, monkeypatch):
+    monkeypatch.setattr("patang.sandbox.ticker.STALLED_S", 0.05)
+    ticker = Ticker()
+    stuck, lively = FakeSocket(is_read=False), FakeSocket(is_read=True)
+    subscribers = [Subscriber(user_id, prices) for user_id in ("AB1234", "CD5678")]
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        ending = group.create_task(ticker.serve(stuck, subscribers[0], lambda: NOW))
+        group.create_task(ticker.serve(lively, subscribers[1], lambda: NOW))
+        for subscriber in subscribers:
+            ask(subscriber, Subscribe((1,)))
+        await ending
+        assert len(lively.frames) == 1
+        ticker.close_all()
+    assert lively.closed_with == 1001
+    assert stuck.closed_with is None
+
+
+async def test_a_text_that_waits_is_sent_before_the_close(prices):
+    ticker = Ticker()
+    socket, subscriber = FakeSocket(is_read=True), Subscriber("AB1234", prices)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(ticker.serve(socket, subscriber, lambda: NOW))
+        await asyncio.sleep(0)
+        ticker.send_text("AB1234", "update")
+        ticker.send_text("ZZ9999", "not for us")
+        ticker.close_all()
+    assert socket.frames == [b"update"]
+    assert socket.closed_with == 1001
 
 
 def test_a_ticker_without_connections_has_nothing_to_do():
