@@ -1,0 +1,5 @@
+"""``python -m patang.cli``: the same as the ``patang`` command."""
+
+from patang.cli.app import main
+
+main()

@@ -1,0 +1,91 @@
+"""``patang demo``: a market, two strategies and the whole path between them, in a minute."""
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from patang.cli.exits import Exit
+from patang.cli.output import SEED_MAX, Output, OutputOption, print_json, whole_number
+
+if TYPE_CHECKING:
+    from patang.runtime.node import Feeder, Node
+    from patang.runtime.scoreboard import Scoreboard
+
+INTERRUPTED = "interrupted"
+
+
+async def demo(
+    *,
+    seed: Annotated[int, Parameter(converter=whole_number(0, SEED_MAX))] = 1,
+    speed: Annotated[float, Parameter(validator=Number(gt=0, lte=1_000))] = 60.0,
+    minutes: Annotated[int, Parameter(converter=whole_number(4, 340))] = 40,
+    journal_folder: Path | None = None,
+    headless: bool = False,
+    output: OutputOption = Output.TABLE,
+) -> int:
+    """Watch two strategies trade a simulated market over Kite's own wire formats.
+
+    Starts a sandbox as its own process, logs in, subscribes, and trades an EMA cross on bars and
+    a mean reversion on ticks over real HTTP and WebSocket, for MINUTES of market time. Near the
+    end every position is squared off. Exits 0 only if it traded and the account agrees with the
+    sandbox's books, order by order and to the paisa.
+
+    Examples:
+        patang demo
+
+        patang demo --seed 7 --minutes 20
+
+        patang demo --headless -o json
+
+    Parameters
+    ----------
+    seed
+        Same seed, same market: a whole number from 0 to 9223372036854775807.
+    speed
+        Market seconds for each real second, up to 1000.
+    minutes
+        Market minutes to trade, from 4 to 340; the last two square off.
+    journal_folder
+        Where the run's journal goes; by default the folder of user data.
+    headless
+        No live view; only the summary.
+    output
+        json prints the summary as one JSON document and shows no live view.
+    """
+    from patang.runtime.demo import DemoSettings, run_demo
+
+    folder = _default_folder() if journal_folder is None else journal_folder
+    settings = DemoSettings(seed=seed, speed=speed, minutes=minutes, journal_folder=folder)
+
+    def started(board: "Scoreboard", node: "Node", end_ns: int) -> "Feeder | None":
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises instead
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, node.stop, INTERRUPTED)
+        if output is Output.JSON or headless:
+            return None
+        from patang.cli.demo_view import follow
+
+        return follow(board, end_ns, speed)
+
+    report = await run_demo(settings, started)
+    if output is Output.JSON:
+        print_json(report)
+    else:
+        from patang.cli.demo_view import print_summary
+
+        print_summary(report)
+    if report.stop_reason == INTERRUPTED:
+        return Exit.INTERRUPTED
+    return Exit.OK if report.succeeded else Exit.FAILED
+
+
+def _default_folder() -> Path:
+    import platformdirs
+
+    return platformdirs.user_data_path("patang", appauthor=False) / "journals"

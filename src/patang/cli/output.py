@@ -1,0 +1,48 @@
+"""How commands print: data on standard output, everything else on standard error."""
+
+import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter, Token
+
+
+class Output(StrEnum):
+    """For people, or for programs."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+SEED_MAX = (1 << 63) - 1
+
+OutputOption = Annotated[
+    Output, Parameter(name=["--output", "-o"], help="table for people, json for programs.")
+]
+"""The ``-o`` of every command that prints data."""
+
+
+def whole_number(low: int, high: int) -> Callable[[object, Sequence[Token]], int]:
+    """A converter for whole numbers from ``low`` to ``high``, which names them when it refuses."""
+
+    def convert(_type: object, tokens: Sequence[Token]) -> int:
+        try:
+            number = int(tokens[0].value)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise ValueError(f"{tokens[0].value!r} is not a whole number from {low} to {high}.")
+        return number
+
+    return convert
+
+
+_encoder = msgspec.json.Encoder(decimal_format="string")
+
+
+def print_json(document: object) -> None:
+    """One JSON document on standard output; money as strings."""
+    sys.stdout.buffer.write(msgspec.json.format(_encoder.encode(document)) + b"\n")
+    sys.stdout.flush()

@@ -1,0 +1,70 @@
+"""``patang sandbox``: a local exchange that speaks Kite's wire."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from patang.cli.output import SEED_MAX, Output, OutputOption, print_json, whole_number
+
+if TYPE_CHECKING:
+    from patang.sandbox.ready import Ready
+
+
+async def sandbox(
+    *,
+    port: Annotated[int, Parameter(converter=whole_number(0, 65_535))] = 0,
+    seed: Annotated[int, Parameter(converter=whole_number(0, SEED_MAX))] = 1,
+    speed: Annotated[float, Parameter(validator=Number(gte=0, lte=1_000))] = 1.0,
+    ready_file: Path | None = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Serve a simulated market behind Kite's own URLs until SIGTERM or Ctrl-C.
+
+    The world begins on Thursday 2026-11-19 at 09:20:00 IST, in continuous trading, and its clock
+    runs on for as long as the sandbox does; trading ends at the session's close. It listens on
+    127.0.0.1 only. When it is ready it prints, and writes to the ready file, where it listens and
+    how to log in.
+
+    Examples:
+        patang sandbox
+
+        patang sandbox --port 8765 --seed 7 --speed 60 --ready-file sandbox.json
+
+    Parameters
+    ----------
+    port
+        TCP port on 127.0.0.1; 0 takes any free one.
+    seed
+        Same seed, same market: a whole number from 0 to 9223372036854775807.
+    speed
+        Market seconds for each real second, up to 1000; 0 freezes the clock.
+    ready_file
+        Where to write, once ready, a JSON file with addresses and credentials (mode 0600).
+    output
+        json prints the ready document on standard output.
+    """
+    from patang.sandbox.server import serve
+    from patang.sandbox.settings import SandboxSettings
+
+    settings = SandboxSettings(port=port, seed=seed, speed=speed, ready_file=ready_file)
+    await serve(settings, on_ready=print_json if output is Output.JSON else _print_ready)
+
+
+def _print_ready(ready: "Ready") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_row("REST", ready.root)
+    table.add_row("Ticker", ready.ws)
+    table.add_row("Login", ready.login_url)
+    table.add_row("API key", ready.api_key)
+    table.add_row("API secret", ready.api_secret)
+    for user in ready.users:
+        table.add_row(f"Token of {user.user_id}", user.access_token)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print("[bold]Sandbox ready.[/] A pretend market: nothing here is real money.")
+    console.print(table)
+    console.print("Stop with Ctrl-C.")

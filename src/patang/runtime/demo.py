@@ -1,0 +1,260 @@
+"""The demo: a simulated market in its own process, traded by two strategies over Kite's wire."""
+
+import os
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from patang.brokers.kite import KiteBroker
+from patang.domain.enums import Mode
+from patang.domain.errors import InvalidValue
+from patang.domain.instrument import Instrument, InstrumentId
+from patang.domain.market import NS_PER_SECOND
+from patang.domain.messages import RiskLimits, RunSpec, StrategySpec
+from patang.engine.engine import Engine
+from patang.kite import Kite, KiteFeed
+from patang.rules.calendar import Calendar
+from patang.rules.ist import ist_date
+from patang.runtime.agreement import differences
+from patang.runtime.clocks import sleep_until
+from patang.runtime.market_feed import KiteMarketFeed
+from patang.runtime.node import Feeder, Node
+from patang.runtime.sandbox_client import SandboxClient
+from patang.runtime.sandbox_process import sandbox_process
+from patang.runtime.scoreboard import Scoreboard
+from patang.runtime.strategies import load_strategies
+from patang.storage.journal import Head, Journal, JournalError
+from patang.storage.writer import JournalWriter
+
+EMA_CROSS = tuple(InstrumentId(f"NSE:{name}") for name in ("INFY", "RELIANCE", "SBIN", "ICICIBANK"))
+MEAN_REVERSION = tuple(
+    InstrumentId(f"NSE:{name}") for name in ("TCS", "HDFCBANK", "ITC", "AXISBANK")
+)
+INDEX = InstrumentId("NSE:NIFTY 50")
+
+_SQUARE_OFF_BEFORE_END_NS = 120 * NS_PER_SECOND
+_SETTLE_NS = 120 * NS_PER_SECOND
+_SETTLE_POLL_S = 1.0
+
+
+class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """``minutes`` of market time, run at ``speed`` market seconds for each real one."""
+
+    seed: int
+    speed: float
+    minutes: int
+    journal_folder: Path
+
+
+class Percentiles(msgspec.Struct, frozen=True):
+    """Milliseconds; None where nothing was measured."""
+
+    p50: float | None
+    p99: float | None
+
+
+class DemoPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A position at the run's end, with its profit before charges."""
+
+    instrument: InstrumentId
+    quantity: int
+    average_price: Decimal
+    pnl: Decimal
+
+
+class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a demo did. Money in rupees; ``disagreements`` is empty when the books agree."""
+
+    seed: int
+    market_minutes: int
+    ticks: int
+    bars: int
+    signals: int
+    orders: int
+    fills: int
+    denied: int
+    gross_pnl: Decimal
+    charges: Decimal
+    net_pnl: Decimal
+    positions: list[DemoPosition]
+    tick_to_order_ms: Percentiles
+    dropped_ticks: int
+    alarms: int
+    journal: str
+    journal_head: str
+    state_hash: str
+    stop_reason: str
+    disagreements: list[str]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it traded and the account agrees with the sandbox's books."""
+        return self.fills > 0 and not self.disagreements
+
+
+Started = Callable[[Scoreboard, Node, int], Feeder | None]
+"""Called as trading begins with the scoreboard, the node and the end (UTC ns); may give a view."""
+
+
+async def run_demo(settings: DemoSettings, started: Started) -> DemoReport:
+    """Start a sandbox, trade both example strategies against it, compare the books.
+
+    Raises:
+        SandboxFailed: the sandbox process did not start.
+        SandboxGone: it ended in mid-run; the journal is intact and unsealed.
+        JournalError: the journal cannot be created or written.
+        PatangError: login refused, or the strategies need an extra that is not installed.
+    """
+    journal_path = _journal_path(settings)
+    options = ["--seed", str(settings.seed), "--speed", str(settings.speed)]
+    async with (
+        sandbox_process(options) as sandbox,
+        SandboxClient(sandbox.ready) as world,
+        Kite(sandbox.ready.api_key, root=sandbox.ready.root) as kite,
+    ):
+        ready = sandbox.ready
+        session = await kite.generate_session(await world.request_token(), ready.api_secret)
+        clock = await world.clock()
+        cash = (await kite.margins("equity")).available.cash
+        listed = {item.id: item for item in await kite.instruments("NSE")}
+        spec = _run_spec(settings, session.user_id, cash, listed, clock.now_ns(), journal_path)
+        engine = Engine(spec, load_strategies(spec.strategies))
+        board = Scoreboard(spec)
+        feed = KiteFeed(ready.api_key, session.access_token, ready.ws, clock=clock)
+        end_ns = spec.square_off_ns + _SQUARE_OFF_BEFORE_END_NS
+        async with (
+            KiteBroker(kite, mode=Mode.SANDBOX, clock=clock) as broker,
+            JournalWriter(Journal.create(journal_path)) as journal,
+        ):
+            market = KiteMarketFeed(
+                feed,
+                spec.instruments,
+                broker.order_update_received,
+                on_reconnect=broker.feed_reconnected,
+            )
+            node = Node(engine, broker, journal, clock, projections=[board])
+            feeders: list[Feeder] = [
+                market.run,
+                lambda _: sandbox.watch(),
+                lambda _: world.follow(clock),
+                lambda node: _stop_at(node, board, end_ns),
+            ]
+            view = started(board, node, end_ns)
+            head = await node.run(feeders if view is None else [*feeders, view])
+            disagreements = differences(engine, await broker.snapshot())
+    return _report(settings, engine, board, node, journal_path, head, disagreements)
+
+
+def _journal_path(settings: DemoSettings) -> Path:
+    folder = settings.journal_folder.absolute()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(
+            folder,
+            f"Cannot make the journal folder {folder}: {error.strerror}.",
+            "Name one that can be written with --journal-folder.",
+        ) from error
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    name = f"demo-{stamp}-seed{settings.seed}-{os.getpid()}.journal"
+    return folder / name
+
+
+async def _stop_at(node: Node, board: Scoreboard, end_ns: int) -> None:
+    """Stop at the end, once everything is flat and answered, or when waiting has no more point."""
+    await sleep_until(node.clock, end_ns)
+    deadline_ns = end_ns + _SETTLE_NS
+    while (board.live_orders or board.open_positions) and node.clock.now_ns() < deadline_ns:
+        await node.clock.sleep(_SETTLE_POLL_S)
+    node.stop("the demo reached its end")
+
+
+def _run_spec(
+    settings: DemoSettings,
+    account: str,
+    cash: Decimal,
+    listed: dict[InstrumentId, Instrument],
+    now_ns: int,
+    journal: Path,
+) -> RunSpec:
+    session = Calendar.load("NSE").session(ist_date(now_ns))
+    if session is None:
+        raise InvalidValue("date", f"{ist_date(now_ns)} is no trading day at the NSE.")
+    end_ns = min(now_ns + settings.minutes * 60 * NS_PER_SECOND, session.close_ns - _SETTLE_NS)
+    wanted = [*EMA_CROSS, *MEAN_REVERSION, INDEX]
+    missing = [name for name in wanted if name not in listed]
+    if missing:
+        raise InvalidValue("instruments", f"the exchange does not list {missing[0]}.")
+    return RunSpec(
+        run_id=journal.stem,
+        mode=Mode.SANDBOX,
+        account=account,
+        opening_cash=cash,
+        instruments=tuple(listed[name] for name in wanted),
+        strategies=(
+            StrategySpec(
+                name="ema-cross",
+                path="patang.examples.ema_cross:EmaCross",
+                instruments=EMA_CROSS,
+            ),
+            StrategySpec(
+                name="mean-reversion",
+                path="patang.examples.mean_reversion:MeanReversion",
+                instruments=MEAN_REVERSION,
+            ),
+        ),
+        limits=RiskLimits(
+            max_order_value=Decimal(300_000),
+            max_position_value=Decimal(300_000),
+            max_daily_loss=Decimal(25_000),
+        ),
+        open_ns=session.open_ns,
+        close_ns=session.close_ns,
+        square_off_ns=end_ns - _SQUARE_OFF_BEFORE_END_NS,
+    )
+
+
+def _report(
+    settings: DemoSettings,
+    engine: Engine,
+    board: Scoreboard,
+    node: Node,
+    journal: Path,
+    head: Head,
+    disagreements: list[str],
+) -> DemoReport:
+    net_pnl = board.net_pnl()
+    books = board.portfolio
+    return DemoReport(
+        seed=settings.seed,
+        market_minutes=settings.minutes,
+        ticks=board.ticks,
+        bars=board.bars,
+        signals=board.signals,
+        orders=len(board.orders),
+        fills=board.fills,
+        denied=board.denied,
+        gross_pnl=net_pnl + books.charges,
+        charges=books.charges,
+        net_pnl=net_pnl,
+        positions=[
+            DemoPosition(
+                instrument=p.instrument,
+                quantity=p.quantity,
+                average_price=p.average_price,
+                pnl=p.pnl(books.last_mark(p.instrument)),
+            )
+            for p in books.positions()
+        ],
+        tick_to_order_ms=Percentiles(board.latency_ms(0.5), board.latency_ms(0.99)),
+        dropped_ticks=node.inbox.dropped_ticks,
+        alarms=len(board.alarms),
+        journal=str(journal),
+        journal_head=head.hash.hex(),
+        state_hash=engine.state_hash(),
+        stop_reason=board.stop_reason,
+        disagreements=disagreements,
+    )

@@ -1,0 +1,185 @@
+"""The node: inbox, journal, engine and outbox, run as supervised tasks of one event loop.
+
+Everything that happens is posted into the inbox; one task takes turns, the only one that touches
+the engine. Effects go to the outbox, which syncs the journal once and only then sends, so no byte
+of an order leaves before its intent is durable.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+from patang.brokers.port import Broker
+from patang.domain.errors import InvalidValue, PatangError
+from patang.domain.market import NS_PER_SECOND
+from patang.domain.messages import (
+    AnyCommand,
+    AnyEvent,
+    CancelOrder,
+    Effect,
+    RunStarted,
+    RunStopped,
+    SubmitOrder,
+    TimerFired,
+)
+from patang.engine.engine import Engine
+from patang.kite.clock import Clock
+from patang.runtime.clocks import sleep_until
+from patang.runtime.inbox import Inbox
+from patang.runtime.turns import take_turn
+from patang.storage.journal import Head
+from patang.storage.writer import JournalWriter
+
+_FLUSH_INTERVAL_S = 0.05
+
+Feeder = Callable[["Node"], Awaitable[None]]
+"""A task that posts events into the node until it is cancelled."""
+
+
+class Projection(Protocol):
+    """Follows the run's stream; never reads the engine's own objects."""
+
+    def on_turn(self, sequence: int, event: AnyEvent, commands: tuple[AnyCommand, ...]) -> None:
+        """One turn was taken; ``sequence`` is the journal row it ended in."""
+        ...
+
+    def on_send(self, effect: Effect, latency_ns: int | None) -> None:
+        """An effect, durable now, is handed to the broker.
+
+        ``latency_ns`` is how long ago the bytes of its cause arrived, None where no bytes did.
+        """
+        ...
+
+
+class Node:
+    """One run of one engine against one broker.
+
+    ``post`` may be called by any task of the loop. ``run`` returns when the run was stopped, with
+    the journal sealed; it raises what a feeder or the journal raised, with the journal unsealed
+    and everything written so far intact.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        broker: Broker,
+        journal: JournalWriter,
+        clock: Clock,
+        *,
+        projections: Iterable[Projection] = (),
+        inbox: Inbox | None = None,
+    ) -> None:
+        if broker.mode is not engine.spec.mode:
+            raise InvalidValue(
+                "mode",
+                f"a {engine.spec.mode} run cannot trade through a {broker.mode} broker.",
+                "Choose the broker that belongs to the run's mode.",
+            )
+        self.inbox = Inbox() if inbox is None else inbox
+        self.clock = clock
+        self._engine = engine
+        self._broker = broker
+        self._journal = journal
+        self._projections = tuple(projections)
+        self._effects: asyncio.Queue[tuple[list[Effect], int | None]] = asyncio.Queue()
+
+    def post(self, event: AnyEvent, arrived_ns: int | None = None) -> None:
+        """Queue an event for the engine; ``arrived_ns`` as in ``Inbox.put``."""
+        self.inbox.put(event, arrived_ns)
+
+    def stop(self, reason: str) -> None:
+        """End the run: nothing that is posted later is processed."""
+        self.post(RunStopped(at_ns=self.clock.now_ns(), reason=reason))
+
+    async def run(self, feeders: Iterable[Feeder] = ()) -> Head:
+        """Take turns until the run is stopped; seal the journal and return its head.
+
+        Raises:
+            JournalError: the journal could not be written; nothing was sent after that.
+            PatangError: what a feeder or the broker raised.
+        """
+        self.post(RunStarted(at_ns=self.clock.now_ns(), run=self._engine.spec))
+        try:
+            await self._run_tasks(feeders)
+        except* PatangError as failures:
+            # One cause, one line for the reader; the rest of the group fell with it.
+            raise _first_leaf(failures) from failures
+        self._journal.seal(self._engine.state_hash())
+        await self._journal.sync()
+        return self._journal.head
+
+    async def _run_tasks(self, feeders: Iterable[Feeder]) -> None:
+        async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(self._send(group), name="outbox"),
+                group.create_task(self._relay_broker(), name="broker events"),
+                group.create_task(self._fire_timers(), name="timer"),
+                group.create_task(self._flush(), name="journal flush"),
+            ]
+            helpers += [
+                group.create_task(_run_feeder(feeder, self), name=f"feeder {number}")
+                for number, feeder in enumerate(feeders)
+            ]
+            await self._take_turns()
+            for task in helpers:
+                task.cancel()
+
+    async def _take_turns(self) -> None:
+        while True:
+            taken = self.inbox.take()
+            if taken is None:
+                await self.inbox.wait()
+                continue
+            event, arrived_ns = taken
+            commands = take_turn(self._engine, self._journal.append, event)
+            for projection in self._projections:
+                projection.on_turn(self._journal.head.sequence, event, commands)
+            effects: list[Effect] = [
+                c for c in commands if isinstance(c, SubmitOrder | CancelOrder)
+            ]
+            if effects:
+                self._effects.put_nowait((effects, arrived_ns))
+            if isinstance(event, RunStopped):
+                return
+            if effects:
+                await asyncio.sleep(0)  # let the outbox start its sync before the next turn
+
+    async def _send(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            batches = [await self._effects.get()]
+            while not self._effects.empty():
+                batches.append(self._effects.get_nowait())
+            await self._journal.sync()
+            for effects, arrived_ns in batches:
+                for effect in effects:
+                    latency_ns = None if arrived_ns is None else time.monotonic_ns() - arrived_ns
+                    for projection in self._projections:
+                        projection.on_send(effect, latency_ns)
+                    group.create_task(
+                        self._broker.submit(effect), name=f"submit {type(effect).__name__}"
+                    )
+
+    async def _flush(self) -> None:
+        while True:
+            await self._journal.sync()
+            await asyncio.sleep(_FLUSH_INTERVAL_S)
+
+    async def _relay_broker(self) -> None:
+        async for event in self._broker.events():
+            self.post(event)
+
+    async def _fire_timers(self) -> None:
+        while True:
+            now_ns = self.clock.now_ns()
+            await sleep_until(self.clock, (now_ns // NS_PER_SECOND + 1) * NS_PER_SECOND)
+            self.post(TimerFired(at_ns=self.clock.now_ns()))
+
+
+async def _run_feeder(feeder: Feeder, node: Node) -> None:
+    await feeder(node)
+
+
+def _first_leaf(group: BaseExceptionGroup[PatangError]) -> PatangError:
+    first = group.exceptions[0]
+    return _first_leaf(first) if isinstance(first, BaseExceptionGroup) else first
