@@ -1,6 +1,6 @@
 """What is traded. The only place where prices change their number type or are rounded to a tick."""
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Literal, NewType
 
 import msgspec
@@ -12,6 +12,8 @@ InstrumentId = NewType("InstrumentId", str)
 """``EXCHANGE:SYMBOL``, for example ``NSE:INFY``. Stored data is keyed by this, never by token."""
 
 Rounding = Literal["nearest", "down", "up"]
+_FINEST_TICK = Decimal("0.0001")
+_COARSEST_TICK = Decimal(100_000)
 _ROUNDING = {"nearest": ROUND_HALF_UP, "down": ROUND_FLOOR, "up": ROUND_CEILING}
 
 
@@ -60,10 +62,14 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_tradable: bool = True
 
     def __post_init__(self) -> None:
-        if self.tick_size <= 0:
-            raise InvalidValue("tick_size", f"{self.tick_size} is not positive.")
-        if self.lot_size < 1:
-            raise InvalidValue("lot_size", f"{self.lot_size} is below 1.")
+        # Not-a-number compares with an error that is no ValueError: ask for finiteness first.
+        if not (self.tick_size.is_finite() and _FINEST_TICK <= self.tick_size <= _COARSEST_TICK):
+            raise InvalidValue("tick_size", f"{self.tick_size} is not a positive tick.")
+        for field in ("lot_size", "multiplier", "price_divisor"):
+            if getattr(self, field) < 1:
+                raise InvalidValue(field, f"{getattr(self, field)} is below 1.")
+        if self.freeze_quantity is not None and self.freeze_quantity < self.lot_size:
+            raise InvalidValue("freeze_quantity", f"{self.freeze_quantity} is below one lot.")
         if not 0 <= self.token < 1 << 32:
             raise InvalidValue("token", f"{self.token} does not fit 32 bits.")
 
@@ -73,21 +79,35 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return InstrumentId(f"{self.exchange.value}:{self.symbol}")
 
     def round_price(self, price: Decimal, rounding: Rounding = "nearest") -> Decimal:
-        """The multiple of the tick size nearest to ``price``, or the next one down or up."""
-        ticks = (price / self.tick_size).to_integral_value(rounding=_ROUNDING[rounding])
-        return (ticks * self.tick_size).quantize(self.tick_size)
+        """The multiple of the tick size nearest to ``price``, or the next one down or up.
+
+        Raises:
+            InvalidValue: the price is not a number, or has more digits than a price can have.
+        """
+        try:
+            ticks = (price / self.tick_size).to_integral_value(rounding=_ROUNDING[rounding])
+            return (ticks * self.tick_size).quantize(self.tick_size)
+        except InvalidOperation as error:
+            raise _no_price(price) from error
 
     def price_from_float(self, price: float, rounding: Rounding = "nearest") -> Decimal:
         """An order price from analytical arithmetic: exact to the tick, whatever float noise."""
-        return self.round_price(Decimal(repr(price)), rounding)
+        # NumPy's floats are floats too, but their repr is not a number.
+        return self.round_price(Decimal(repr(float(price))), rounding)
 
     def is_on_tick(self, price: Decimal) -> bool:
         """Whether ``price`` is a whole number of ticks."""
-        return price % self.tick_size == 0
+        try:
+            return price % self.tick_size == 0
+        except InvalidOperation as error:
+            raise _no_price(price) from error
 
     def to_ticks(self, price: Decimal) -> int:
         """Integer ticks of an on-tick price; raises ``InvalidValue`` off the tick."""
-        ticks, rest = divmod(price, self.tick_size)
+        try:
+            ticks, rest = divmod(price, self.tick_size)
+        except InvalidOperation as error:
+            raise _no_price(price) from error
         if rest:
             raise InvalidValue(
                 "price",
@@ -111,3 +131,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def round_quantity(self, quantity: int) -> int:
         """The largest whole number of lots not above ``quantity`` (which must not be negative)."""
         return quantity - quantity % self.lot_size
+
+
+def _no_price(price: Decimal) -> InvalidValue:
+    return InvalidValue("price", f"{price} is not a price.", "Give a number of rupees.")

@@ -6,6 +6,8 @@ from patang.domain.enums import Interval
 from patang.domain.instrument import InstrumentId
 
 NS_PER_SECOND = 1_000_000_000
+HIGHEST_PRICE = 1_000_000_000
+"""Rupees that nothing costs: a price beyond it is a defect of the feed."""
 
 
 class DepthLevel(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -47,6 +49,11 @@ class Tick(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
     def time_ns(self) -> int:
         """When the exchange made this tick, else when it was received."""
         return self.received_ns if self.exchange_ns is None else self.exchange_ns
+
+    @property
+    def has_price(self) -> bool:
+        """Whether ``last_price`` is one: an instrument that has never traded shows zero."""
+        return 0 < self.last_price < HIGHEST_PRICE
 
     @property
     def bid(self) -> float | None:

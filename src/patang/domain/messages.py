@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from patang.domain.enums import Interval, Mode, Product, Side
+from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import Bar, Tick
 from patang.domain.order import Fill, OrderIntent, OrderStatus
@@ -50,6 +51,15 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_orders_per_second: int = 9
     max_orders_per_minute: int = 200
 
+    def __post_init__(self) -> None:
+        for field in ("max_order_value", "max_position_value", "max_daily_loss"):
+            amount: Decimal = getattr(self, field)
+            if not (amount.is_finite() and amount > 0):
+                raise InvalidValue(field, f"{amount} is not a positive amount of rupees.")
+        for field in ("max_orders_per_second", "max_orders_per_minute"):
+            if getattr(self, field) < 1:
+                raise InvalidValue(field, f"{getattr(self, field)} is below 1.")
+
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything a run is built from; journaled first, so the journal alone can rebuild it.
@@ -74,6 +84,14 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bar_grace_ns: int = 2_000_000_000
     max_working_ns: int = 60_000_000_000
     max_strategy_errors: int = 3
+
+    def __post_init__(self) -> None:
+        if not self.opening_cash.is_finite():
+            raise InvalidValue("opening_cash", f"{self.opening_cash} is not an amount of rupees.")
+        if not self.open_ns < self.close_ns:
+            raise InvalidValue("close_ns", "the session closes before it opens.")
+        if len({item.id for item in self.instruments}) < len(self.instruments):
+            raise InvalidValue("instruments", "one of them stands twice.")
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):

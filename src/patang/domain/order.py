@@ -21,6 +21,7 @@ import msgspec
 from patang.domain.enums import OrderType, Product, Side, Validity, Variety
 from patang.domain.errors import IllegalTransition
 from patang.domain.instrument import InstrumentId
+from patang.domain.market import HIGHEST_PRICE
 from patang.domain.money import ZERO
 
 
@@ -50,6 +51,9 @@ DONE = frozenset({_S.DENIED, _S.NOT_PLACED, _S.FILLED, _S.CANCELLED, _S.REJECTED
 WORKING = frozenset(_S) - DONE
 # NOT_PLACED is a presumption: it holds its reservation until the order book is final.
 RELEASED = DONE - {_S.NOT_PLACED}
+
+# What a broker can say of an order; the others are our own words.
+REPORTED = frozenset(_S) - {_S.DENIED, _S.SUBMITTED, _S.UNRESOLVED, _S.NOT_PLACED}
 
 _AT_BROKER = {_S.TRIGGER_PENDING, _S.OPEN, _S.CANCEL_PENDING, _S.FILLED, _S.CANCELLED, _S.REJECTED}
 
@@ -121,12 +125,23 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Price times quantity, in rupees, without the contract multiplier."""
         return self.price * self.quantity
 
+    @property
+    def fault(self) -> str | None:
+        """Why this cannot be a trade; None when it can."""
+        if not 0 < self.quantity < HIGHEST_PRICE:
+            return f"quantity {self.quantity}"
+        if not (self.price.is_finite() and 0 < self.price < HIGHEST_PRICE):
+            return f"price {self.price}"
+        return None
+
 
 class Order(msgspec.Struct, kw_only=True):
     """The state of one order in the ledger; its intent never changes.
 
     ``filled_quantity`` and ``filled_value`` sum the fills booked so far. ``reported_filled`` is
     what the broker's newest update claims, which may run ahead of the fills that have arrived.
+    ``is_cancel_asked`` says that we ever asked for its end: then its end is not somebody else's.
+    ``is_cancel_in_flight`` says that the newest such request has not been refused.
     """
 
     intent: OrderIntent
@@ -138,6 +153,8 @@ class Order(msgspec.Struct, kw_only=True):
     message: str = ""
     updated_ns: int = 0
     resting_status: OrderStatus = OrderStatus.OPEN
+    is_cancel_asked: bool = False
+    is_cancel_in_flight: bool = False
 
     @property
     def outstanding_quantity(self) -> int:

@@ -42,12 +42,10 @@ class Position(msgspec.Struct, kw_only=True):
         value = price * quantity * self.multiplier
         held = self.quantity
         closing = min(quantity, abs(held)) if held * side.sign < 0 else 0
-        realised = ZERO
         if closing:
-            # The whole remaining cost when it closes flat: no residue of a division stays behind.
-            cost = self.open_cost if closing == abs(held) else self.open_cost * closing / abs(held)
-            realised = -(price * closing * self.multiplier * side.sign) - cost
-            self.open_cost -= cost
+            # Nothing when it closes flat: no residue of a division stays behind.
+            left = abs(held) - closing
+            self.open_cost = self.open_cost * left / abs(held) if left else ZERO
         self.open_cost += price * (quantity - closing) * self.multiplier * side.sign
         if side is Side.BUY:
             self.buy_quantity += quantity
@@ -55,8 +53,11 @@ class Position(msgspec.Struct, kw_only=True):
         else:
             self.sell_quantity += quantity
             self.sell_value += value
-        self.realised += realised
-        return realised
+        before = self.realised
+        if closing:
+            # What came in less what went out, plus the cost of what is still open: exact when flat.
+            self.realised = self.sell_value - self.buy_value + self.open_cost
+        return self.realised - before
 
     def pnl(self, last_price: Decimal) -> Decimal:
         """Profit so far before charges: Kite's ``sell value - buy value + quantity x last``.

@@ -19,6 +19,7 @@ class _Open:
     __slots__ = (
         "carried",
         "close",
+        "complete_from_ns",
         "end_ns",
         "high",
         "is_partial",
@@ -26,13 +27,13 @@ class _Open:
         "oi",
         "open",
         "start_ns",
-        "taints_next",
         "ticks",
+        "total_ns",
         "total_volume",
         "volume",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, tick: Tick) -> None:
         self.start_ns = 0
         self.end_ns = 0
         self.open = self.high = self.low = self.close = 0.0
@@ -40,9 +41,11 @@ class _Open:
         self.ticks = 0
         self.oi: int | None = None
         self.is_partial = False
-        # The first bar after joining or after a gap began before we could see it.
-        self.taints_next = True
-        self.total_volume: int | None = None
+        # Since when no tick was missed: a bar that began earlier is partial.
+        self.complete_from_ns = tick.time_ns
+        # The day's running total that was counted so far, and the time of the tick that told it.
+        self.total_volume = tick.volume
+        self.total_ns = tick.time_ns
         # Traded volume of ticks that came too late for their own bar: none of it gets lost.
         self.carried = 0
 
@@ -68,19 +71,21 @@ class BarBuilder:
         """Take one tick; return the bar it closed, if its time lies beyond that bar's end."""
         bar = self._bars.get(tick.instrument)
         if bar is None:
-            bar = self._bars[tick.instrument] = _Open()
+            bar = self._bars[tick.instrument] = _Open(tick)
         traded_ns = tick.time_ns if tick.last_trade_ns is None else tick.last_trade_ns
         volume = self._traded_since(bar, tick)
+        # Else only depth moved, or the tick was overtaken. An index reports no volume at all.
+        is_news = volume > 0 or tick.volume == 0
         if not self._open_ns <= traded_ns < self._close_ns:
             return None
         closed = None
         if traded_ns >= bar.end_ns:
-            if tick.last_trade_ns is not None and volume == 0 and tick.volume:
-                return None  # depth moved, nobody traded: no price of this bucket yet
+            if not is_news:
+                return None
             closed = self._close(tick.instrument, bar)
-            self._begin(bar, tick, traded_ns)
+            self._begin(bar, traded_ns)
         elif traded_ns < bar.start_ns:
-            self.late_ticks += 1
+            self.late_ticks += is_news
             bar.carried += volume
             return None
         price = tick.last_price
@@ -90,7 +95,8 @@ class BarBuilder:
             bar.high = price
         elif price < bar.low:
             bar.low = price
-        bar.close = price
+        if is_news:
+            bar.close = price
         bar.volume += volume + bar.carried
         bar.carried = 0
         bar.ticks += 1
@@ -107,37 +113,49 @@ class BarBuilder:
                     closed.append(done)
         return closed
 
-    def mark_partial(self, instruments: Iterable[InstrumentId] | None = None) -> None:
-        """Ticks were lost: taint the open bars of ``instruments`` (all when None)."""
+    def mark_partial(
+        self, instruments: Iterable[InstrumentId] | None, from_ns: int, to_ns: int
+    ) -> None:
+        """Ticks of ``instruments`` (all when None) were lost between these times (UTC ns).
+
+        The open bar is partial when it overlaps them, and so is any later one that does.
+        """
         for instrument in self._bars if instruments is None else instruments:
             bar = self._bars.get(instrument)
             if bar is None:
                 continue
-            if bar.ticks:
+            bar.complete_from_ns = max(bar.complete_from_ns, to_ns)
+            if bar.ticks and bar.start_ns < to_ns and from_ns < bar.end_ns:
                 bar.is_partial = True
-            else:
-                bar.taints_next = True
 
     def open_bars(self) -> list[Bar]:
         """The bars under construction, for the state hash."""
         return [self._render(name, bar) for name, bar in self._bars.items() if bar.ticks]
 
-    @staticmethod
-    def _traded_since(bar: _Open, tick: Tick) -> int:
-        before, bar.total_volume = bar.total_volume, tick.volume
-        if before is None or tick.volume < before:  # first sight, or a new day's count
-            return 0
-        return tick.volume - before
+    def progress(self) -> list[tuple[InstrumentId, int, int, int]]:
+        """Volume counted, volume carried, complete since (UTC ns): for the state hash."""
+        return [
+            (name, bar.total_volume, bar.carried, bar.complete_from_ns)
+            for name, bar in self._bars.items()
+        ]
 
-    def _begin(self, bar: _Open, tick: Tick, traded_ns: int) -> None:
+    def _traded_since(self, bar: _Open, tick: Tick) -> int:
+        growth = tick.volume - bar.total_volume
+        if growth < 0 and not bar.total_ns < self._open_ns <= tick.time_ns:
+            # Within the day the total only grows, so this tick was overtaken by a newer one.
+            return 0
+        bar.total_volume = tick.volume
+        bar.total_ns = tick.time_ns
+        return max(growth, 0)  # a total from before the open may be yesterday's
+
+    def _begin(self, bar: _Open, traded_ns: int) -> None:
         elapsed = (traded_ns - self._open_ns) // self._length_ns
         bar.start_ns = self._open_ns + elapsed * self._length_ns
         bar.end_ns = min(bar.start_ns + self._length_ns, self._close_ns)
         bar.volume = 0
         bar.ticks = 0
         bar.oi = None
-        bar.is_partial = bar.taints_next
-        bar.taints_next = False
+        bar.is_partial = bar.start_ns < bar.complete_from_ns
 
     def _close(self, instrument: InstrumentId, bar: _Open) -> Bar | None:
         if not bar.ticks:

@@ -11,6 +11,7 @@ from typing import Literal, assert_never
 
 import msgspec
 
+from patang.domain.enums import Side
 from patang.domain.errors import InvariantBroken
 from patang.domain.instrument import InstrumentId
 from patang.domain.market import Bar
@@ -46,12 +47,10 @@ from patang.domain.position import Position
 from patang.engine.bars import BarBuilder
 from patang.engine.host import Heard, MarketState, StrategyHost
 from patang.engine.orders import Key, OrderLedger
+from patang.engine.portfolio import EXTERNAL as EXTERNAL
 from patang.engine.portfolio import Portfolio
 from patang.engine.risk import Approved, Exposure, RiskGate, TradingState
 from patang.engine.strategy import Strategy
-
-EXTERNAL = "external"
-"""Owner of what was placed elsewhere: by phone, on the web, by another program."""
 
 Severity = Literal["info", "warning", "critical"]
 
@@ -61,18 +60,21 @@ class EngineState(msgspec.Struct, frozen=True):
 
     now_ns: int
     orders: list[Order]
+    waiting: list[tuple[str, int]]
     targets: list[tuple[str, Signal]]
     positions: list[Position]
     owned: list[tuple[str, Position]]
     cash: Decimal
     charges: Decimal
-    fills: int
+    trades: list[tuple[str, str, str]]
     open_bars: list[Bar]
+    bar_progress: list[tuple[InstrumentId, int, int, int]]
     last_prices: dict[InstrumentId, float]
     trading: TradingState
     halt_reason: str
     placed_recently: list[int]
-    strategies: list[tuple[str, int, int, bool]]
+    has_squared_off: bool
+    strategies: list[tuple[str, int, int, int, bool]]
 
 
 class Engine:
@@ -95,10 +97,12 @@ class Engine:
         """Take one event; return what to do and what was decided, in order.
 
         Raises:
-            InvariantBroken: the run has not started, starts twice, or has ended.
+            InvariantBroken: the run has not started, starts twice, is another one, or has ended.
         """
         if isinstance(event, RunStarted) == self._has_started or self._has_stopped:
             raise InvariantBroken(f"{type(event).__name__} cannot come at this point of a run.")
+        if isinstance(event, RunStarted) and event.run != self.spec:
+            raise InvariantBroken("the run that starts is not the run the engine was built for.")
         # Sources stamp on their own; the engine's time never runs backwards.
         self._market.now_ns = max(self._market.now_ns, event.at_ns)
         self._commands = []
@@ -111,20 +115,23 @@ class Engine:
         return EngineState(
             now_ns=self._market.now_ns,
             orders=list(self.ledger.orders.values()),
+            waiting=self.ledger.waiting(),
             targets=[(f"{owner}/{name}", s) for (owner, name), s in self.ledger.targets.items()],
             positions=self.portfolio.positions(),
             owned=[(owner, position) for (owner, _), position in self.portfolio.owners().items()],
             cash=self.portfolio.cash,
             charges=self.portfolio.charges,
-            fills=self.portfolio.fills,
+            trades=self.portfolio.trades(),
             open_bars=self._bars.open_bars(),
+            bar_progress=self._bars.progress(),
             last_prices=self._market.last_prices,
             trading=self.risk.state,
             halt_reason=self.risk.halt_reason,
             placed_recently=self.risk.placed_recently(),
+            has_squared_off=self._has_squared_off,
             strategies=[
-                (name, hosted.signals, hosted.errors, hosted.is_enabled)
-                for name, hosted in self.host.hosted.items()
+                (name, one.signals, one.errors, one.consecutive_errors, one.is_enabled)
+                for name, one in self.host.hosted.items()
             ],
         )
 
@@ -145,9 +152,9 @@ class Engine:
             case TimerFired():
                 self._on_timer()
             case TicksConflated():
-                self._bars.mark_partial(event.instruments)
+                self._bars.mark_partial(event.instruments, 0, event.at_ns)
             case FeedGap():
-                self._bars.mark_partial()
+                self._bars.mark_partial(None, event.from_ns, event.to_ns)
                 self._alarm("warning", "FEED_GAP", "ticks were missed; open bars are partial.")
             case OrderUpdated():
                 self._on_update(event)
@@ -176,7 +183,7 @@ class Engine:
         market = self._market
         for tick in event.ticks:
             instrument = market.instruments.get(tick.instrument)
-            if instrument is None:
+            if instrument is None or not tick.has_price:
                 continue
             market.last_prices[tick.instrument] = tick.last_price
             bar = self._bars.add(tick)
@@ -196,6 +203,8 @@ class Engine:
         if now_ns >= self.spec.square_off_ns:
             self._square_off()
         self._mark()
+        if self.risk.state is TradingState.HALTED:
+            self._withdraw_entries()
         if self.risk.state is TradingState.ACTIVE:
             net_pnl = self.portfolio.net_pnl
             if self.risk.loss_limit_hit(net_pnl):
@@ -216,11 +225,15 @@ class Engine:
         key = (intent.strategy, intent.instrument)
         match event:
             case OrderAccepted():
-                self._identify(order, event.order_id)
-                self.ledger.move(order, OrderStatus.ACCEPTED, now_ns)
+                self._note_late(order)
+                if self._identify(order, event.order_id):
+                    self.ledger.move(order, OrderStatus.ACCEPTED, now_ns)
             case OrderRefused():
                 message = f"{event.code}: {event.message}"
-                if self.ledger.move(order, OrderStatus.REJECTED, now_ns, message):
+                if order.order_id is not None and not order.status.is_done:
+                    # The broker has shown it to us alive: a refusal cannot bury it.
+                    self._alarm("critical", "REFUSED_BUT_LIVE", f"{intent.intent_id}: {message}")
+                elif self.ledger.move(order, OrderStatus.REJECTED, now_ns, message):
                     self.ledger.abandon(key, now_ns)
                     self._alarm("warning", "ORDER_REFUSED", f"{intent.intent_id}: {message}")
             case OrderUnresolved():
@@ -244,7 +257,7 @@ class Engine:
         self._plan(key)
 
     def _on_update(self, event: OrderUpdated) -> None:
-        order = self.ledger.find(event.order_id, event.tag)
+        order = self._find(event.order_id, event.tag, event.instrument, event.side)
         if order is None:
             self._alarm(
                 "info",
@@ -253,14 +266,16 @@ class Engine:
             )
             return
         before = order.status
-        self._identify(order, event.order_id)
+        self._note_late(order)
+        if before is OrderStatus.REJECTED and order.order_id is None and _is_alive(event):
+            self._halt(f"{order.intent.intent_id} was refused, but the broker lists it alive")
+        if not self._identify(order, event.order_id):
+            return
         self.ledger.report(order, event, self._market.now_ns)
         key = (order.intent.strategy, order.intent.instrument)
-        if before is OrderStatus.NOT_PLACED:
-            self._alarm("critical", "LATE_ORDER", f"{order.intent.intent_id} turned up after all.")
         if order.status is before:
             pass
-        elif order.status is OrderStatus.CANCELLED and before is not OrderStatus.CANCEL_PENDING:
+        elif order.status is OrderStatus.CANCELLED and not order.is_cancel_asked:
             # Somebody else's decision: a person, or the exchange. Not ours to undo.
             self.ledger.abandon(key, self._market.now_ns)
             self._alarm("warning", "ORDER_CANCELLED", f"{order.intent.intent_id}: {event.message}")
@@ -273,15 +288,21 @@ class Engine:
         if fill.instrument not in self._market.instruments:
             self._alarm("warning", "EXTERNAL_FILL", f"{fill.instrument} is not part of this run.")
             return
-        order = self.ledger.find(fill.order_id, tag)
+        if fill.fault is not None:
+            self._alarm("critical", "BAD_FILL", f"trade {fill.trade_id}: {fill.fault}")
+            return
+        order = self._find(fill.order_id, tag, fill.instrument, fill.side)
         owner = EXTERNAL if order is None else order.intent.strategy
+        uncharged = self.portfolio.uncharged
         if not self.portfolio.book(fill, owner):
             return
+        if self.portfolio.uncharged > uncharged:
+            self._alarm("warning", "NO_CHARGES", f"trade {fill.trade_id}: no rates are known.")
         if order is None:
             self._alarm("info", "EXTERNAL_FILL", f"{fill.side} {fill.quantity} {fill.instrument}")
             return
-        self._identify(order, fill.order_id)
-        self.ledger.book(order, fill.quantity, fill.value)
+        if self._identify(order, fill.order_id):
+            self.ledger.book(order, fill.quantity, fill.value)
         self._hear(self.host.fill(owner, fill))
         self._plan((owner, fill.instrument))
 
@@ -335,6 +356,8 @@ class Engine:
     def _square_off(self) -> None:
         self._has_squared_off = True
         now_ns = self._market.now_ns
+        # An exit that waits for its price has waited long enough.
+        self._commands += self.ledger.withdraw(_has_limit, "square-off", now_ns)
         for owner, name in dict.fromkeys([*self.portfolio.owners(), *self.ledger.targets]):
             if owner != EXTERNAL:
                 flat = Signal(instrument=name, target=0, reason="square-off")
@@ -345,12 +368,37 @@ class Engine:
     def _halt(self, reason: str) -> None:
         self.risk.halt(reason)
         self._alarm("critical", "HALTED", reason)
+        self._withdraw_entries()
 
-    def _identify(self, order: Order, order_id: str) -> None:
+    def _withdraw_entries(self) -> None:
+        """In a halt nothing may open a position any more, nor what already rests in the book."""
+        now_ns = self._market.now_ns
+        self._commands += self.ledger.withdraw(lambda intent: not intent.reduces, "halted", now_ns)
+
+    def _find(
+        self, order_id: str, tag: str | None, instrument: InstrumentId, side: Side
+    ) -> Order | None:
+        """Our order behind a report; a tag on another instrument or side is not our doing."""
+        order = self.ledger.find(order_id, tag)
+        if order is None or (order.intent.instrument, order.intent.side) != (instrument, side):
+            return None
+        return order
+
+    def _identify(self, order: Order, order_id: str) -> bool:
+        """Learn an order's name at the broker; what it filled before that becomes its own."""
         if not self.ledger.identify(order, order_id):
             self._halt(
                 f"tag {order.intent.tag} stands on two orders: {order.order_id} and {order_id}"
             )
+            return False
+        for fill in self.portfolio.claim(order_id, order.intent):
+            self.ledger.book(order, fill.quantity, fill.value)
+            self._hear(self.host.fill(order.intent.strategy, fill))
+        return True
+
+    def _note_late(self, order: Order) -> None:
+        if order.status is OrderStatus.NOT_PLACED:
+            self._alarm("critical", "LATE_ORDER", f"{order.intent.intent_id} turned up after all.")
 
     def _mark(self) -> None:
         for position in self.portfolio.positions():
@@ -360,11 +408,19 @@ class Engine:
                 self.portfolio.mark(position.instrument, instrument.price_from_float(last))
 
     def _note_failures(self) -> None:
-        for hosted in self.host.take_failures():
-            name = hosted.spec.name
-            self._alarm("warning", "STRATEGY_ERROR", f"{name}: {hosted.last_error}")
-            if not hosted.is_enabled:
-                self._commands.append(StrategyDisabled(strategy=name, reason=hosted.last_error))
+        for failure in self.host.take_failures():
+            name, message = failure.strategy, failure.message
+            self._alarm("warning", "STRATEGY_ERROR", f"{name}: {message}")
+            if failure.is_last:
+                self._commands.append(StrategyDisabled(strategy=name, reason=message))
 
     def _alarm(self, severity: Severity, code: str, message: str) -> None:
         self._commands.append(AlarmRaised(severity=severity, code=code, message=message))
+
+
+def _has_limit(intent: OrderIntent) -> bool:
+    return intent.price is not None
+
+
+def _is_alive(event: OrderUpdated) -> bool:
+    return not event.status.is_done or event.filled_quantity > 0

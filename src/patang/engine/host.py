@@ -1,6 +1,6 @@
 """Runs the strategies: shows each its view, takes its signals, and contains its failures."""
 
-import math
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -8,14 +8,16 @@ import msgspec
 
 from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument, InstrumentId
-from patang.domain.market import Bar, Tick
+from patang.domain.market import HIGHEST_PRICE, Bar, Tick
 from patang.domain.messages import RunSpec, Signal, StrategySpec
 from patang.domain.order import Fill
 from patang.engine.orders import OrderLedger
-from patang.engine.portfolio import Portfolio
+from patang.engine.portfolio import EXTERNAL, Portfolio
 from patang.engine.strategy import Signals, Strategy
 
 BAR_HISTORY = 500
+_LARGEST_TARGET = 1_000_000_000
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
 
 
 class MarketState:
@@ -86,6 +88,14 @@ class Hosted(msgspec.Struct):
     is_enabled: bool = True
 
 
+class Failure(msgspec.Struct, frozen=True):
+    """One failure of a strategy; ``is_last`` says that it was disabled for it."""
+
+    strategy: str
+    message: str
+    is_last: bool
+
+
 Heard = tuple[str, Signal]
 
 
@@ -106,7 +116,8 @@ class StrategyHost:
     ) -> None:
         self.hosted: dict[str, Hosted] = {}
         self._max_errors = spec.max_strategy_errors
-        self._failures: list[Hosted] = []
+        self._failures: list[Failure] = []
+        self._instruments = market.instruments
         self._by_instrument: dict[InstrumentId, list[Hosted]] = {}
         for item in spec.strategies:
             unknown = [name for name in item.instruments if name not in market.instruments]
@@ -116,8 +127,8 @@ class StrategyHost:
                     f"{unknown[0]} is not among the run's instruments.",
                     "Add it to the run or take it from the strategy.",
                 )
-            if item.name in self.hosted:
-                raise InvalidValue("strategies.name", f"{item.name!r} stands twice.")
+            if item.name in self.hosted or item.name == EXTERNAL:
+                raise InvalidValue("strategies.name", f"{item.name!r} is taken.", "Choose another.")
             view = StrategyView(item, market, portfolio, ledger)
             hosted = Hosted(item, strategies[item.name], view)
             self.hosted[item.name] = hosted
@@ -152,8 +163,8 @@ class StrategyHost:
         hosted = self.hosted.get(owner)
         return [] if hosted is None else self._call(hosted, hosted.strategy.on_fill, fill)
 
-    def take_failures(self) -> list[Hosted]:
-        """Strategies that failed since the last call, once for each failure."""
+    def take_failures(self) -> list[Failure]:
+        """What failed since the last call, oldest first."""
         failures, self._failures = self._failures, []
         return failures
 
@@ -167,27 +178,50 @@ class StrategyHost:
         except Exception as error:  # noqa: BLE001 - a strategy's failure stays its own
             hosted.errors += 1
             hosted.consecutive_errors += 1
-            hosted.last_error = f"{callback.__name__}: {type(error).__name__}: {error}"
+            hosted.last_error = f"{callback.__name__}: {_described(error)}"
             hosted.is_enabled = hosted.consecutive_errors < self._max_errors
-            self._failures.append(hosted)
+            self._failures.append(
+                Failure(hosted.spec.name, hosted.last_error, not hosted.is_enabled)
+            )
             return []
         hosted.consecutive_errors = 0
         hosted.signals += len(signals)
         return [(hosted.spec.name, signal) for signal in signals]
 
-    @staticmethod
-    def _checked(hosted: Hosted, answer: Signals) -> list[Signal]:
+    def _checked(self, hosted: Hosted, answer: Signals) -> list[Signal]:
         if answer is None:
             return []
         signals = [answer] if isinstance(answer, Signal) else list(answer)
-        for signal in signals:
-            if not isinstance(signal, Signal):
-                raise InvalidValue("signal", f"{signal!r} is not a Signal.")
-            if signal.instrument not in hosted.spec.instruments:
-                raise InvalidValue("signal.instrument", f"{signal.instrument} is not subscribed.")
-            if type(signal.target) is not int:
-                raise InvalidValue("signal.target", f"{signal.target!r} is not a whole number.")
-            price = signal.limit_price
-            if price is not None and not (math.isfinite(price) and price > 0):
-                raise InvalidValue("signal.limit_price", f"{price!r} is not a price.")
-        return signals
+        return [self._checked_signal(hosted.spec, signal) for signal in signals]
+
+    def _checked_signal(self, spec: StrategySpec, signal: object) -> Signal:
+        """A signal that can be planned and journaled; annotations do not hold at run time."""
+        if not isinstance(signal, Signal):
+            raise InvalidValue("signal", f"a {type(signal).__name__} is not a Signal.")
+        if signal.instrument not in spec.instruments:
+            raise InvalidValue("signal.instrument", f"{signal.instrument} is not subscribed.")
+        if type(signal.target) is not int or abs(signal.target) > _LARGEST_TARGET:
+            raise InvalidValue("signal.target", f"{signal.target!r} is not a number of units.")
+        if not _is_text(signal.reason):
+            raise InvalidValue("signal.reason", "it is not a text.")
+        if signal.limit_price is None:
+            return signal
+        price = float(signal.limit_price)  # NumPy's floats come in, plain ones go on
+        tick = float(self._instruments[signal.instrument].tick_size)
+        if not tick <= price < HIGHEST_PRICE:
+            raise InvalidValue("signal.limit_price", f"{price!r} is not a price.")
+        return msgspec.structs.replace(signal, limit_price=price)
+
+
+def _is_text(text: object) -> bool:
+    return isinstance(text, str) and text.encode("utf-8", "replace").decode() == text
+
+
+def _described(error: Exception) -> str:
+    """The error in words that a replay repeats: without addresses, and whatever its text does."""
+    name = type(error).__name__
+    try:
+        text = f"{name}: {error}"
+    except Exception:  # noqa: BLE001 - even the text of a strategy's error may fail
+        return name
+    return _ADDRESS.sub("0x...", text).encode("utf-8", "backslashreplace").decode()

@@ -35,9 +35,18 @@ class Indicator:
         if self._open is None:
             raise InvalidValue("indicator", f"TA-Lib has no function {name!r}.")
         try:
-            lookback: int = abstract.Function(name, **parameters).lookback  # type: ignore[attr-defined] # untyped part
+            function: Any = abstract.Function(name, **parameters)  # type: ignore[attr-defined] # untyped part
+            lookback: int = function.lookback
         except Exception as error:  # TA-Lib raises bare Exception for bad parameters
             raise InvalidValue(f"indicator {name}", f"{error}") from error
+        unknown = [each for each in parameters if each not in function.parameters]
+        if unknown:
+            known = ", ".join(function.parameters) or "none"
+            raise InvalidValue(
+                f"indicator {name}", f"no parameter {unknown[0]!r}.", f"Has: {known}."
+            )
+        if lookback < 0:  # how TA-Lib says that a parameter is out of range
+            raise InvalidValue(f"indicator {name}", f"{parameters} is out of range.")
         self._insufficient: type[Exception] = talib._ta_lib.InsufficientHistory  # type: ignore[attr-defined]
         self._parameters = parameters
         self._history: deque[tuple[float, ...]] = deque(maxlen=10 * (lookback + 1))

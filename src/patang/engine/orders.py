@@ -6,7 +6,7 @@ order's outcome is unknown, so a lost reply can never become a second order.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -16,11 +16,16 @@ from patang.domain.errors import InvariantBroken
 from patang.domain.instrument import Instrument, InstrumentId, Rounding
 from patang.domain.market import NS_PER_SECOND
 from patang.domain.messages import CancelOrder, OrderUpdated, RunSpec, Signal
-from patang.domain.order import Order, OrderIntent, OrderStatus, can_move
+from patang.domain.order import REPORTED, Order, OrderIntent, OrderStatus, can_move
 from patang.engine.risk import Approved
 
 AUTOMATIC_PROTECTION = Decimal(-1)
 _CANCEL_COOLDOWN_NS = NS_PER_SECOND
+# How long a report may have been under way; one that is newer has seen our cancel and says that
+# the order rests all the same.
+_STALE_REPORT_NS = 10 * NS_PER_SECOND
+_CANCEL_AGAIN_NS = 30 * NS_PER_SECOND
+_RESTING = (OrderStatus.OPEN, OrderStatus.TRIGGER_PENDING)
 _REFUSED_COOLDOWN_NS = 5 * NS_PER_SECOND
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -125,10 +130,32 @@ class OrderLedger:
         return self._intent(key, signal, instrument, side, quantity, closing > 0, now_ns)
 
     def cancel_stale(self, now_ns: int) -> list[CancelOrder]:
-        """Cancel orders that have rested longer than the run allows; they are planned anew."""
-        oldest = now_ns - self._spec.max_working_ns
-        stale = [o for o in self.live_orders() if o.intent.created_ns <= oldest]
-        return self._cancel(stale, "rested too long", now_ns)
+        """Cancel orders that have rested longer than the run allows; they are planned anew.
+
+        A cancel that came to nothing is asked again. An order that was accepted long ago and not
+        heard of since is cancelled as well: its updates may be lost.
+        """
+        rested, asked = now_ns - self._spec.max_working_ns, now_ns - _CANCEL_AGAIN_NS
+        old = [o for o in self.live_orders() if o.intent.created_ns <= rested]
+        again = [o for o in self.live_orders() if o.is_cancel_asked and o.updated_ns <= asked]
+        return [
+            *self._cancel(old, "rested too long", now_ns, (OrderStatus.ACCEPTED, *_RESTING)),
+            *self._cancel(again, "cancelled before", now_ns, (OrderStatus.CANCEL_PENDING,)),
+        ]
+
+    def withdraw(
+        self, is_unwanted: Callable[[OrderIntent], bool], reason: str, now_ns: int
+    ) -> list[CancelOrder]:
+        """Cancel the resting orders whose intent is unwanted."""
+        unwanted = [order for order in self.live_orders() if is_unwanted(order.intent)]
+        return self._cancel(unwanted, reason, now_ns)
+
+    def waiting(self) -> list[tuple[str, int]]:
+        """What may not be tried before which time (UTC ns), for the state hash."""
+        refused = [
+            (f"{owner}/{name} {r.target}", r.until_ns) for (owner, name), r in self._refused.items()
+        ]
+        return [*refused, *self._cancel_not_before.items()]
 
     # --- what happens to orders ----------------------------------------------
 
@@ -162,12 +189,15 @@ class OrderLedger:
 
     def report(self, order: Order, update: OrderUpdated, now_ns: int) -> bool:
         """Merge a broker's report; reports may repeat, be late or overtake each other."""
-        order.reported_filled = max(order.reported_filled, update.filled_quantity)
         status = update.status
-        if order.status is OrderStatus.CANCEL_PENDING and status is order.resting_status:
-            return False  # written before our cancel arrived; only a refusal undoes a cancel
+        if status not in REPORTED:
+            return False
+        order.reported_filled = max(order.reported_filled, update.filled_quantity)
         if status is OrderStatus.FILLED:
-            order.reported_filled = max(order.reported_filled, order.intent.quantity)
+            # The quantity may have been changed at the broker, by hand.
+            order.reported_filled = max(order.reported_filled, update.quantity)
+        if self._is_overtaken(order, status, now_ns):
+            return False
         moved = self.move(order, status, now_ns, update.message)
         self._settle(order)
         return moved
@@ -180,11 +210,25 @@ class OrderLedger:
 
     def refuse_cancel(self, order: Order, now_ns: int) -> None:
         """A cancel did not go through: the order is taken to rest where it was."""
+        order.is_cancel_in_flight = False
         if order.status is OrderStatus.CANCEL_PENDING:
             self.move(order, order.resting_status, now_ns)
             self._cancel_not_before[order.intent.intent_id] = now_ns + _CANCEL_COOLDOWN_NS
 
     # --- inside --------------------------------------------------------------
+
+    @staticmethod
+    def _is_overtaken(order: Order, status: OrderStatus, now_ns: int) -> bool:
+        """Whether a report that the order rests was written before its cancel was known."""
+        if order.status is not OrderStatus.CANCEL_PENDING or status not in _RESTING:
+            return False
+        if order.resting_status is OrderStatus.OPEN and status is OrderStatus.TRIGGER_PENDING:
+            return True  # a stop that has triggered does not wait for its trigger again
+        is_recent = now_ns < order.updated_ns + _STALE_REPORT_NS
+        if order.is_cancel_in_flight and is_recent:
+            order.resting_status = status  # where a refusal will put it back
+            return True
+        return False
 
     def _settle(self, order: Order) -> None:
         key = (order.intent.strategy, order.intent.instrument)
@@ -195,17 +239,23 @@ class OrderLedger:
         elif not is_working and order in standing:
             standing.remove(order)
 
-    def _cancel(self, orders: list[Order], reason: str, now_ns: int) -> list[CancelOrder]:
+    def _cancel(
+        self,
+        orders: Iterable[Order],
+        reason: str,
+        now_ns: int,
+        may_be: tuple[OrderStatus, ...] = _RESTING,
+    ) -> list[CancelOrder]:
         commands = []
         for order in orders:
-            may_rest = order.status in (OrderStatus.OPEN, OrderStatus.TRIGGER_PENDING)
-            cooled = now_ns >= self._cancel_not_before.get(order.intent.intent_id, 0)
-            if may_rest and cooled and order.order_id is not None:
+            intent_id = order.intent.intent_id
+            cooled = now_ns >= self._cancel_not_before.get(intent_id, 0)
+            if order.status in may_be and cooled and order.order_id is not None:
                 self.move(order, OrderStatus.CANCEL_PENDING, now_ns)
+                order.updated_ns = now_ns
+                order.is_cancel_asked = order.is_cancel_in_flight = True
                 commands.append(
-                    CancelOrder(
-                        intent_id=order.intent.intent_id, order_id=order.order_id, reason=reason
-                    )
+                    CancelOrder(intent_id=intent_id, order_id=order.order_id, reason=reason)
                 )
         return commands
 

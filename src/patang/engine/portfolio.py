@@ -9,18 +9,21 @@ from decimal import Decimal
 import msgspec
 
 from patang.domain.enums import Product
+from patang.domain.errors import PatangError
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.messages import RunSpec
 from patang.domain.money import ZERO
-from patang.domain.order import Fill
+from patang.domain.order import Fill, OrderIntent
 from patang.domain.position import Position
 from patang.rules.charges import order_charges, round_to_paisa
+
+EXTERNAL = "external"
+"""Owner of what was placed elsewhere: by phone, on the web, by another program."""
 
 
 class TradeBook(msgspec.Struct):
     """What has traded of one order so far, and the charges booked for it."""
 
-    quantity: int = 0
     value: Decimal = ZERO
     charges: Decimal = ZERO
 
@@ -42,22 +45,25 @@ class Portfolio:
         self._instruments = {item.id: item for item in spec.instruments}
         self._positions: dict[tuple[InstrumentId, Product], Position] = {}
         self._owned: dict[tuple[str, InstrumentId], Position] = {}
-        self._trades: set[tuple[str, str]] = set()
+        self.uncharged = 0
+        self._trades: dict[tuple[str, str, str], None] = {}
+        self._foreign: list[Fill] = []
         self._orders: dict[str, TradeBook] = {}
         self._marks: dict[InstrumentId, Decimal] = {}
 
     def book(self, fill: Fill, owner: str) -> bool:
-        """Book a fill for ``owner``; False when this trade is already in the books."""
-        # Trade ids are the exchange's own: unique for an exchange and day, not across exchanges.
-        key = (self._instruments[fill.instrument].exchange.value, fill.trade_id)
-        if key in self._trades:
-            return False
-        self._trades.add(key)
+        """Book a fill for ``owner``; False when it is in the books already, or is no trade."""
         instrument = self._instruments[fill.instrument]
+        # Trade ids are the exchange's own: unique for an exchange and day, not across exchanges,
+        # and the two sides of a trade share one, which may be two of our own orders.
+        key = (instrument.exchange.value, fill.trade_id, fill.order_id)
+        if key in self._trades or fill.fault is not None:
+            return False
+        self._trades[key] = None
+        if owner == EXTERNAL:
+            self._foreign.append(fill)
         self._position(instrument, fill.product).apply(fill.side, fill.quantity, fill.price)
-        self._owned_position(owner, instrument, fill.product).apply(
-            fill.side, fill.quantity, fill.price
-        )
+        self._apply_owned(owner, instrument, fill)
         self.cash -= fill.price * fill.quantity * instrument.multiplier * fill.side.sign
         charges = self._charges_of(fill, instrument)
         self.cash -= charges
@@ -65,6 +71,33 @@ class Portfolio:
         self.fills += 1
         self._marks.setdefault(fill.instrument, fill.price)
         return True
+
+    def claim(self, order_id: str, intent: OrderIntent) -> list[Fill]:
+        """Give fills that were booked as external to the strategy whose order they turn out to be.
+
+        The account's books stay as they are; returned are the fills that changed hands.
+        """
+        name = intent.instrument
+        claimed = [
+            fill
+            for fill in self._foreign
+            if (fill.order_id, fill.instrument, fill.side) == (order_id, name, intent.side)
+        ]
+        if not claimed:
+            return []
+        self._foreign = [fill for fill in self._foreign if fill not in claimed]
+        instrument = self._instruments[name]
+        del self._owned[(EXTERNAL, name)]
+        for fill in self._foreign:
+            if fill.instrument == name:
+                self._apply_owned(EXTERNAL, instrument, fill)
+        for fill in claimed:
+            self._apply_owned(intent.strategy, instrument, fill)
+        return claimed
+
+    def trades(self) -> list[tuple[str, str, str]]:
+        """Every trade booked so far: exchange, trade id, order id."""
+        return list(self._trades)
 
     def last_mark(self, instrument: InstrumentId) -> Decimal:
         """The price an instrument is valued at, rupees."""
@@ -119,20 +152,19 @@ class Portfolio:
             )
         return self._positions[key]
 
-    def _owned_position(self, owner: str, instrument: Instrument, product: Product) -> Position:
+    def _apply_owned(self, owner: str, instrument: Instrument, fill: Fill) -> None:
         key = (owner, instrument.id)
         if key not in self._owned:
             self._owned[key] = Position(
-                instrument=instrument.id, product=product, multiplier=instrument.multiplier
+                instrument=instrument.id, product=fill.product, multiplier=instrument.multiplier
             )
-        return self._owned[key]
+        self._owned[key].apply(fill.side, fill.quantity, fill.price)
 
     def _charges_of(self, fill: Fill, instrument: Instrument) -> Decimal:
         book = self._orders.setdefault(fill.order_id, TradeBook())
-        book.quantity += fill.quantity
         book.value += fill.value
-        total = round_to_paisa(
-            order_charges(
+        try:
+            exact = order_charges(
                 instrument,
                 fill.product,
                 fill.side,
@@ -140,7 +172,11 @@ class Portfolio:
                 book.value,
                 fill.time_ns,
             )
-        ).total
+        except PatangError:
+            # Placed elsewhere under rules we have no rates for: the trade is real all the same.
+            self.uncharged += 1
+            return ZERO
+        total = round_to_paisa(exact).total
         growth = total - book.charges
         book.charges = total
         return growth

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from patang.domain.enums import Side
 from patang.domain.instrument import Instrument
 from patang.domain.market import NS_PER_SECOND
 from patang.domain.messages import RiskLimits, RunSpec
@@ -122,10 +123,11 @@ class RiskGate:
         return self._value_refusal(intent, exposure) or self._rate_refusal(now_ns)
 
     def _value_refusal(self, intent: OrderIntent, exposure: Exposure) -> tuple[Refusal, str] | None:
-        price = exposure.last_price if intent.price is None else intent.price
-        if price is None:
+        prices = [p for p in (intent.price, exposure.last_price) if p is not None]
+        # A purchase costs its limit at most; a sale may trade anywhere above its own.
+        if not prices or (intent.side is Side.SELL and exposure.last_price is None):
             return Refusal.NO_PRICE, f"{intent.instrument} has not traded yet."
-        unit = price * exposure.instrument.multiplier
+        unit = max(prices) * exposure.instrument.multiplier
         value, limit = unit * intent.quantity, self._limits.max_order_value
         if value > limit:
             return Refusal.MAX_ORDER_VALUE, f"order value {value}, limit {limit}."
