@@ -74,6 +74,22 @@ def test_the_redirect_carries_the_parameters_of_the_app(frozen):
         assert part in location
 
 
+def test_the_login_page_knows_its_app_and_its_users(frozen):
+    page = f"{frozen.root}/connect/login"
+    reply = requests.get(page, params={"v": "3", "api_key": "nobody"}, timeout=5)
+    assert (reply.status_code, reply.json()["error_type"]) == (403, "TokenException")
+    reply = requests.get(page, params={"v": "3"}, timeout=5)
+    assert (reply.status_code, reply.json()["error_type"]) == (400, "InputException")
+    reply = requests.get(page, params={"api_key": frozen.api_key, "user_id": "XX"}, timeout=5)
+    assert (reply.status_code, reply.json()["error_type"]) == (400, "InputException")
+
+
+def test_a_browser_without_an_app_ends_on_a_page_that_shows_the_token(frozen):
+    reply = requests.get(frozen.ready["login_url"], timeout=5)
+    assert reply.status_code == 200
+    assert reply.url.split("request_token=")[1][:32] in reply.text
+
+
 def test_a_logged_out_token_is_dead_and_the_expiry_hook_fires(kite):
     fired = []
     kite.set_session_expiry_hook(lambda: fired.append(True))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import os
 import signal
 import socket
 import threading
@@ -44,6 +45,7 @@ async def serve(
         world = World(settings, root)
 
         def announce() -> None:
+            world.start_clock()
             ready = describe(world, root)
             if ready_file:
                 ready_file.publish(ready)
@@ -89,8 +91,10 @@ def _listener(port: int) -> Iterator[socket.socket]:
     # Naming the protocol matters: asyncio turns Nagle's delay off only on sockets that say TCP, and
     # with it every answer would wait some 40 ms for an acknowledgement.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        # Lets a sandbox start again on the port it just left; a port in use stays refused.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":
+            # Lets a sandbox start again on the port it just left; a port in use stays refused.
+            # Windows allows the first by itself, and with this option would allow the second too.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
             listener.listen(1024)

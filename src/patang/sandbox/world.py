@@ -59,13 +59,16 @@ class World:
             self.sessions.open(self.app, user.user_id, settings.start_ns) for user in settings.users
         )
         self.exchange.on_order = self._send_update
-        # Last, so that building the world costs no virtual time.
         self.clock = VirtualClock(settings.start_ns, settings.speed)
 
     @property
     def now_ns(self) -> int:
         """The moment the market stands at, nanoseconds UTC; every answer is as of it."""
         return self.market.now_ns
+
+    def start_clock(self) -> None:
+        """Let time run from here on: starting up costs no virtual time."""
+        self.clock.fall_back_to(self.market.now_ns)
 
     def advance(self) -> int:
         """Move the market to the clock's now and return it.
