@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from patang.domain.market import NS_PER_SECOND
+from patang.wire.connection import MAX_TOKENS
 from patang.wire.messages import (
     BadMessage,
     ErrorText,
@@ -22,7 +23,6 @@ from patang.wire.messages import (
 )
 from patang.wire.ticks import HEARTBEAT, Packet, TickMode, encode_frame
 
-TOKENS_MAX = 3_000
 TEXTS_MAX = 10_000
 FRAME_INTERVAL_S = 0.05
 HEARTBEAT_S = 1.0
@@ -137,7 +137,7 @@ class Subscriber:
     def _subscribe(self, tokens: Iterable[int], mode: TickMode | None) -> None:
         refused: list[int] = []
         for token in tokens:
-            if token not in self._modes and len(self._modes) >= TOKENS_MAX:
+            if token not in self._modes and len(self._modes) >= MAX_TOKENS:
                 refused.append(token)
                 continue
             # Subscribing anew keeps the mode; the first packet goes out at once either way.
@@ -148,7 +148,7 @@ class Subscriber:
             self.push_text(
                 encode_text(
                     ErrorText(
-                        f"Maximum of {TOKENS_MAX} instruments per connection exceeded; "
+                        f"Maximum of {MAX_TOKENS} instruments per connection exceeded; "
                         f"{len(refused)} were not subscribed."
                     )
                 )

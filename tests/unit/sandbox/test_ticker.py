@@ -6,11 +6,11 @@ import pytest
 from patang.sandbox.ticker import (
     TEXTS_MAX,
     TOKEN_INTERVAL_NS,
-    TOKENS_MAX,
     TRY_AGAIN_LATER,
     Subscriber,
     Ticker,
 )
+from patang.wire.connection import MAX_TOKENS
 from patang.wire.messages import SetMode, Subscribe, Unsubscribe, encode_request
 from patang.wire.ticks import Packet, PacketKind, TickMode, decode_frame
 
@@ -110,11 +110,11 @@ async def test_unknown_tokens_are_silent_and_harmless(subscriber):
 
 
 async def test_a_connection_holds_three_thousand_tokens(subscriber):
-    ask(subscriber, Subscribe(tuple(range(10, 10 + TOKENS_MAX))), Subscribe((1,)))
+    ask(subscriber, Subscribe(tuple(range(10, 10 + MAX_TOKENS))), Subscribe((1,)))
     assert sent(subscriber) == {}
     error = json.loads(subscriber.take_text())
     assert error["type"] == "error"
-    assert str(TOKENS_MAX) in error["data"]
+    assert str(MAX_TOKENS) in error["data"]
     ask(subscriber, Unsubscribe((10,)), Subscribe((1,)))
     assert set(sent(subscriber)) == {1}
 
