@@ -299,7 +299,10 @@ def encode_event(event: AnyEvent) -> bytes:
 
 def decode_event(payload: bytes) -> AnyEvent:
     """Inverse of ``encode_event``; raises ``msgspec.ValidationError`` or ``DecodeError``."""
-    return _event_decoder.decode(payload)
+    try:
+        return _event_decoder.decode(payload)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error
 
 
 def encode_commands(commands: tuple[AnyCommand, ...]) -> bytes:
@@ -309,4 +312,7 @@ def encode_commands(commands: tuple[AnyCommand, ...]) -> bytes:
 
 def decode_commands(payload: bytes) -> tuple[AnyCommand, ...]:
     """Inverse of ``encode_commands``; raises ``msgspec.ValidationError`` or ``DecodeError``."""
-    return _commands_decoder.decode(payload)
+    try:
+        return _commands_decoder.decode(payload)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error

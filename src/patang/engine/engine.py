@@ -301,8 +301,9 @@ class Engine:
         if order is None:
             self._alarm("info", "EXTERNAL_FILL", f"{fill.side} {fill.quantity} {fill.instrument}")
             return
+        self._note_late(order)
         if self._identify(order, fill.order_id):
-            self.ledger.book(order, fill.quantity, fill.value)
+            self.ledger.book(order, fill.quantity, fill.value, self._market.now_ns)
         self._hear(self.host.fill(owner, fill))
         self._plan((owner, fill.instrument))
 
@@ -392,7 +393,7 @@ class Engine:
             )
             return False
         for fill in self.portfolio.claim(order_id, order.intent):
-            self.ledger.book(order, fill.quantity, fill.value)
+            self.ledger.book(order, fill.quantity, fill.value, self._market.now_ns)
             self._hear(self.host.fill(order.intent.strategy, fill))
         return True
 

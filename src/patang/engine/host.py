@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from patang.domain.errors import InvalidValue
+from patang.domain.errors import InvalidValue, MissingExtra
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import HIGHEST_PRICE, Bar, Tick
 from patang.domain.messages import RunSpec, Signal, StrategySpec
@@ -175,6 +175,8 @@ class StrategyHost:
             return []
         try:
             signals = self._checked(hosted, callback(hosted.view, *facts))
+        except MissingExtra:
+            raise  # the installation's fault, not the strategy's: no run should go on without it
         except Exception as error:  # noqa: BLE001 - a strategy's failure stays its own
             hosted.errors += 1
             hosted.consecutive_errors += 1

@@ -25,6 +25,7 @@ _CANCEL_COOLDOWN_NS = NS_PER_SECOND
 # the order rests all the same.
 _STALE_REPORT_NS = 10 * NS_PER_SECOND
 _CANCEL_AGAIN_NS = 30 * NS_PER_SECOND
+_UNSEEN = (OrderStatus.SUBMITTED, OrderStatus.UNRESOLVED, OrderStatus.NOT_PLACED)
 _RESTING = (OrderStatus.OPEN, OrderStatus.TRIGGER_PENDING)
 _REFUSED_COOLDOWN_NS = 5 * NS_PER_SECOND
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -202,8 +203,10 @@ class OrderLedger:
         self._settle(order)
         return moved
 
-    def book(self, order: Order, quantity: int, value: Decimal) -> None:
-        """Count a fill towards its order."""
+    def book(self, order: Order, quantity: int, value: Decimal, now_ns: int) -> None:
+        """Count a fill towards its order; what trades was placed, whatever we were told."""
+        if order.status in _UNSEEN:
+            order.move_to(OrderStatus.ACCEPTED, now_ns)
         order.filled_quantity += quantity
         order.filled_value += value
         self._settle(order)
