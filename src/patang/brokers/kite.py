@@ -94,6 +94,7 @@ class KiteBroker:
         self._tags: dict[str, str | None] = {}
         self._varieties: dict[str, str] = {}
         self._newest: dict[str, OrderUpdated] = {}
+        self._unseen: set[str] = set()
         self._waiting: list[_WaitingUpdate] = []
         self._trades_wanted = asyncio.Event()
         self._sync_wanted = asyncio.Event()
@@ -223,6 +224,9 @@ class KiteBroker:
         self._unresolved.pop(intent.tag, None)
         self._varieties.setdefault(order_id, intent.variety)
         self._tags[order_id] = intent.tag
+        if order_id not in self._newest:
+            # Kite sends no update for a mere placement, so silence proves nothing.
+            self._unseen.add(order_id)
         self._emit(OrderAccepted(at_ns=self._now(), intent_id=intent.intent_id, order_id=order_id))
         self._tell_fills(self._tracker.learn(order_id))
 
@@ -272,7 +276,7 @@ class KiteBroker:
         """A safety net under the socket: while an order works, the book is read now and then."""
         while True:
             await self._clock.sleep(_STEP_S)
-            if any(not order.status.is_done for order in self._newest.values()):
+            if self._unseen or any(not o.status.is_done for o in self._newest.values()):
                 self._sync_wanted.set()
 
     async def _read_book(self) -> bool:
@@ -299,6 +303,7 @@ class KiteBroker:
         if not _is_news(update, self._newest.get(row.order_id)):
             return
         self._newest[row.order_id] = update
+        self._unseen.discard(row.order_id)
         self._varieties[row.order_id] = row.variety
         self._tags.setdefault(row.order_id, row.tag)
         self._tell_fills(self._tracker.learn(row.order_id))

@@ -88,6 +88,4 @@ def order_failure(error: KiteError, tag: str | None, order_id: str | None) -> Ki
     """What an order request's failure means: itself, or that its outcome is not known."""
     if not is_ambiguous(error):
         return error
-    unknown = OrderOutcomeUnknown(str(error), tag=tag, order_id=order_id, status=error.status)
-    unknown.__cause__ = error
-    return unknown
+    return OrderOutcomeUnknown(str(error), tag=tag, order_id=order_id, status=error.status)

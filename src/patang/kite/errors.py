@@ -11,10 +11,6 @@ class ReplyLost(NetworkException):
     """The request may have arrived, but no whole answer came back."""
 
 
-class FeedClosed(KiteError):
-    """The feed was asked for something while it is not running."""
-
-
 class OrderOutcomeUnknown(KiteError):
     """An order request left, and nothing that came back says what became of it.
 

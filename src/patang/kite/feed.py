@@ -137,6 +137,8 @@ class KiteFeed:
             self._dialler = AiohttpDialler()
         self._earlier_conflated += self._queue.conflated
         self._queue = FeedQueue(self._queue_frames)
+        # A lock belongs to the loop that first waited for it; a notebook starts many.
+        self._sending = asyncio.Lock()
         self._last_received_ns = None
         self._was_connected = False
         self._group = await asyncio.TaskGroup().__aenter__()

@@ -91,7 +91,8 @@ async def abort(socket: web.WebSocketResponse) -> None:
 
 
 async def fall_silent(socket: web.WebSocketResponse) -> None:
-    await asyncio.sleep(2)
+    while not socket.closed:
+        await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -331,3 +332,24 @@ async def test_a_slow_consumer_gets_the_newest_of_each_instrument_and_a_count(ti
     newest = events[-1]
     assert {p.token: p.last_price for p in newest.packets} == {INFY: 50, RELIANCE: 100}
     assert newest.conflated == feed.conflated == 96
+
+
+async def test_twenty_broken_links_lose_no_subscription_and_leave_no_task(ticker):
+    frame = encode_frame([ltp(INFY, 1)])
+    ends = [leave, abort, fall_silent, sending(b"\x00\x01\x00", then=abort)]
+    ticker.acts = [sending(frame, then=ends[n % len(ends)]) for n in range(20)]
+    tasks_before = len(asyncio.all_tasks())
+    link = LinkSettings(stall_ns=60 * MS, first_wait_ns=1 * MS, longest_wait_ns=2 * MS)
+    async with a_feed(ticker, link=link) as feed:
+        await feed.subscribe([INFY, RELIANCE], TickMode.FULL)
+        async with asyncio.timeout(20):
+            async for event in feed:
+                if isinstance(event, FeedConnected) and feed.counters.disconnections == 20:
+                    break
+        await until(lambda: len(ticker.heard) == 21 and len(ticker.heard[-1]) == 2)
+    once = [
+        Subscribe(tokens=(INFY, RELIANCE)),
+        SetMode(mode=TickMode.FULL, tokens=(INFY, RELIANCE)),
+    ]
+    assert ticker.heard[1:] == [once] * 20
+    await until(lambda: len(asyncio.all_tasks()) <= tasks_before)

@@ -365,6 +365,19 @@ async def test_a_cancel_goes_to_the_order_and_its_effect_is_seen(broker, told, e
     assert told[-1].status is OrderStatus.CANCELLED
 
 
+async def test_a_fill_that_the_socket_never_told_of_is_found_in_the_book(
+    broker, told, exchange, clock
+):
+    await broker.submit(SubmitOrder(intent=an_intent()))
+    await clock.run_for(0.1)
+    exchange.fill("1", 10)
+    await clock.run_for(31)
+    assert kinds(told) == ["OrderAccepted", "FillReceived", "OrderUpdated"]
+    reads = len(exchange.requests)
+    await clock.run_for(600)
+    assert len(exchange.requests) == reads
+
+
 @pytest.mark.parametrize("fault", ["refuse", ReplyLost("reset"), HTML])
 async def test_a_cancel_that_is_not_confirmed_is_told_and_the_book_is_read(
     broker, told, exchange, clock, fault
