@@ -14,6 +14,7 @@ app = App(
     help="Trade through Zerodha's Kite Connect, or through a market that fits in a laptop.",
     version_flags=[],
     help_flags=["--help", "-h"],
+    help_format="markdown",
 )
 COMMANDS = {
     "demo": "patang.cli.demo:demo",
@@ -28,7 +29,8 @@ for _name, _target in COMMANDS.items():
 def root(*, version: bool = False, output: OutputOption = Output.TABLE) -> None:
     """Show this help, or the version.
 
-    Examples:
+    For example:
+
         patang demo
 
         patang --version -o json

@@ -11,6 +11,7 @@ from cyclopts.validators import Number
 
 from patang.cli.exits import Exit
 from patang.cli.output import SEED_MAX, Output, OutputOption, print_json, whole_number
+from patang.domain.errors import PatangError
 
 if TYPE_CHECKING:
     from patang.runtime.node import Feeder, Node
@@ -23,7 +24,7 @@ async def demo(
     *,
     seed: Annotated[int, Parameter(converter=whole_number(0, SEED_MAX))] = 1,
     speed: Annotated[float, Parameter(validator=Number(gt=0, lte=1_000))] = 60.0,
-    minutes: Annotated[int, Parameter(converter=whole_number(4, 340))] = 40,
+    minutes: Annotated[int, Parameter(converter=whole_number(1, 340))] = 40,
     journal_folder: Path | None = None,
     headless: bool = False,
     output: OutputOption = Output.TABLE,
@@ -35,7 +36,8 @@ async def demo(
     end every position is squared off. Exits 0 only if it traded and the account agrees with the
     sandbox's books, order by order and to the paisa.
 
-    Examples:
+    For example:
+
         patang demo
 
         patang demo --seed 7 --minutes 20
@@ -49,7 +51,7 @@ async def demo(
     speed
         Market seconds for each real second, up to 1000.
     minutes
-        Market minutes to trade, from 4 to 340; the last two square off.
+        Market minutes to trade, from 1 to 340; at the end positions are squared off.
     journal_folder
         Where the run's journal goes; by default the folder of user data.
     headless
@@ -82,7 +84,17 @@ async def demo(
         print_summary(report)
     if report.stop_reason == INTERRUPTED:
         return Exit.INTERRUPTED
-    return Exit.OK if report.succeeded else Exit.FAILED
+    if not report.fills:
+        raise PatangError(
+            f"The demo did not trade in {minutes} market minutes.",
+            "Give it more with --minutes, or another --seed.",
+        )
+    if report.disagreements:
+        raise PatangError(
+            f"Our books and the sandbox's do not agree: {report.disagreements[0]}",
+            f"Keep the journal {report.journal}; `patang replay` rebuilds the run from it.",
+        )
+    return Exit.OK
 
 
 def _default_folder() -> Path:

@@ -20,6 +20,7 @@ from patang.runtime.scoreboard import OrderLine, Scoreboard
 
 _REFRESH_S = 0.125
 _ORDERS_SHOWN = 8
+_ALARMS_SHOWN = 5
 _STATUS_STYLE = {
     OrderStatus.FILLED: "green",
     OrderStatus.REJECTED: "red",
@@ -187,7 +188,11 @@ def print_summary(report: DemoReport) -> None:
         table.add_row("Tick to order, p50 / p99", f"{latency.p50:.2f} / {latency.p99:.2f} ms")
     table.add_row("State hash", report.state_hash)
     table.add_row("Journal", escape(report.journal))
+    # Long values (hash, path) fold onto further lines: what is printed can be copied whole.
+    table.columns[1].overflow = "fold"
     console.print(table)
+    for alarm in report.alarms[-_ALARMS_SHOWN:]:
+        console.print(f"[yellow]![/] {alarm.severity} {alarm.code}: {escape(alarm.message)}")
     if report.fills == 0:
         console.print("[red]✗[/] it did not trade.")
     if report.disagreements:

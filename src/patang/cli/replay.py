@@ -12,7 +12,8 @@ def replay(journal: Path, /, *, output: OutputOption = Output.TABLE) -> int:
     Exits 0 when the rebuilt run equals the journaled one, 1 naming the first difference, and 9
     when the journal itself is not what was written.
 
-    Examples:
+    For example:
+
         patang replay demo.journal
 
         patang replay demo.journal -o json

@@ -27,7 +27,8 @@ async def sandbox(
     127.0.0.1 only. When it is ready it prints, and writes to the ready file, where it listens and
     how to log in.
 
-    Examples:
+    For example:
+
         patang sandbox
 
         patang sandbox --port 8765 --seed 7 --speed 60 --ready-file sandbox.json

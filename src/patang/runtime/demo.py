@@ -13,11 +13,12 @@ from patang.domain.enums import Mode
 from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
-from patang.domain.messages import RiskLimits, RunSpec, StrategySpec
+from patang.domain.messages import AlarmRaised, RiskLimits, RunSpec, StrategySpec
 from patang.engine.engine import Engine
 from patang.kite import Kite, KiteFeed
 from patang.rules.calendar import Calendar
 from patang.rules.ist import ist_date
+from patang.rules.session import Session
 from patang.runtime.agreement import differences
 from patang.runtime.clocks import sleep_until
 from patang.runtime.market_feed import KiteMarketFeed
@@ -35,8 +36,9 @@ MEAN_REVERSION = tuple(
 )
 INDEX = InstrumentId("NSE:NIFTY 50")
 
-_SQUARE_OFF_BEFORE_END_NS = 120 * NS_PER_SECOND
-_SETTLE_NS = 120 * NS_PER_SECOND
+_MINUTE_NS = 60 * NS_PER_SECOND
+_SQUARE_OFF_NS = 2 * _MINUTE_NS
+_SETTLE_NS = 2 * _MINUTE_NS
 _SETTLE_POLL_S = 1.0
 
 
@@ -82,7 +84,7 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     positions: list[DemoPosition]
     tick_to_order_ms: Percentiles
     dropped_ticks: int
-    alarms: int
+    alarms: list[AlarmRaised]
     journal: str
     journal_head: str
     state_hash: str
@@ -120,11 +122,14 @@ async def run_demo(settings: DemoSettings, started: Started) -> DemoReport:
         clock = await world.clock()
         cash = (await kite.margins("equity")).available.cash
         listed = {item.id: item for item in await kite.instruments("NSE")}
-        spec = _run_spec(settings, session.user_id, cash, listed, clock.now_ns(), journal_path)
+        now_ns = clock.now_ns()
+        hours = _hours(now_ns)
+        end_ns = min(now_ns + settings.minutes * _MINUTE_NS, hours.close_ns - _SETTLE_NS)
+        square_off_ns = end_ns - min(_SQUARE_OFF_NS, (end_ns - now_ns) // 4)
+        spec = _run_spec(journal_path.stem, session.user_id, cash, listed, hours, square_off_ns)
         engine = Engine(spec, load_strategies(spec.strategies))
         board = Scoreboard(spec)
         feed = KiteFeed(ready.api_key, session.access_token, ready.ws, clock=clock)
-        end_ns = spec.square_off_ns + _SQUARE_OFF_BEFORE_END_NS
         async with (
             KiteBroker(kite, mode=Mode.SANDBOX, clock=clock) as broker,
             JournalWriter(Journal.create(journal_path)) as journal,
@@ -172,24 +177,29 @@ async def _stop_at(node: Node, board: Scoreboard, end_ns: int) -> None:
     node.stop("the demo reached its end")
 
 
+def _hours(now_ns: int) -> Session:
+    """The trading session of the world's day; raises ``InvalidValue`` on a holiday."""
+    day = ist_date(now_ns)
+    session = Calendar.load("NSE").session(day, closing_auction=True)
+    if session is None:
+        raise InvalidValue("date", f"{day} is no trading day at the NSE.")
+    return session
+
+
 def _run_spec(
-    settings: DemoSettings,
+    run_id: str,
     account: str,
     cash: Decimal,
     listed: dict[InstrumentId, Instrument],
-    now_ns: int,
-    journal: Path,
+    hours: Session,
+    square_off_ns: int,
 ) -> RunSpec:
-    session = Calendar.load("NSE").session(ist_date(now_ns))
-    if session is None:
-        raise InvalidValue("date", f"{ist_date(now_ns)} is no trading day at the NSE.")
-    end_ns = min(now_ns + settings.minutes * 60 * NS_PER_SECOND, session.close_ns - _SETTLE_NS)
     wanted = [*EMA_CROSS, *MEAN_REVERSION, INDEX]
     missing = [name for name in wanted if name not in listed]
     if missing:
         raise InvalidValue("instruments", f"the exchange does not list {missing[0]}.")
     return RunSpec(
-        run_id=journal.stem,
+        run_id=run_id,
         mode=Mode.SANDBOX,
         account=account,
         opening_cash=cash,
@@ -211,9 +221,9 @@ def _run_spec(
             max_position_value=Decimal(300_000),
             max_daily_loss=Decimal(25_000),
         ),
-        open_ns=session.open_ns,
-        close_ns=session.close_ns,
-        square_off_ns=end_ns - _SQUARE_OFF_BEFORE_END_NS,
+        open_ns=hours.open_ns,
+        close_ns=hours.close_ns,
+        square_off_ns=square_off_ns,
     )
 
 
@@ -251,7 +261,7 @@ def _report(
         ],
         tick_to_order_ms=Percentiles(board.latency_ms(0.5), board.latency_ms(0.99)),
         dropped_ticks=node.inbox.dropped_ticks,
-        alarms=len(board.alarms),
+        alarms=board.alarms,
         journal=str(journal),
         journal_head=head.hash.hex(),
         state_hash=engine.state_hash(),

@@ -21,19 +21,19 @@ class Inbox:
             raise InvalidValue("max_tick_events", f"{max_tick_events} is below 1.")
         self.dropped_ticks = 0
         self._max_tick_events = max_tick_events
-        self._events: deque[tuple[AnyEvent, int | None]] = deque()
+        self._events: deque[tuple[AnyEvent, int]] = deque()
         self._tick_events = 0
         self._newest: dict[InstrumentId, Tick] = {}
         self._touched: dict[InstrumentId, None] = {}
         self._dropped = 0
         self._newest_at_ns = 0
-        self._newest_arrived_ns: int | None = None
+        self._newest_arrived_ns = 0
         self._arrived = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._events) + bool(self._newest)
 
-    def put(self, event: AnyEvent, arrived_ns: int | None = None) -> None:
+    def put(self, event: AnyEvent, arrived_ns: int) -> None:
         """Queue an event; ticks beyond the bound are conflated.
 
         ``arrived_ns`` is the machine's monotonic time at which its bytes came, to measure by.
@@ -48,7 +48,7 @@ class Inbox:
             self._conflate(event)
             self._newest_arrived_ns = arrived_ns
 
-    def take(self) -> tuple[AnyEvent, int | None] | None:
+    def take(self) -> tuple[AnyEvent, int] | None:
         """The next event and when its bytes came, or None when nothing waits."""
         if not self._events and self._newest:
             self._release()
@@ -78,7 +78,7 @@ class Inbox:
             conflated = TicksConflated(
                 at_ns=at_ns, instruments=tuple(self._touched), dropped=self._dropped
             )
-            self._events.append((conflated, None))
+            self._events.append((conflated, self._newest_arrived_ns))
         ticks = TicksReceived(at_ns=at_ns, ticks=tuple(self._newest.values()))
         self._events.append((ticks, self._newest_arrived_ns))
         self._tick_events += 1

@@ -44,10 +44,10 @@ class Projection(Protocol):
         """One turn was taken; ``sequence`` is the journal row it ended in."""
         ...
 
-    def on_send(self, effect: Effect, latency_ns: int | None) -> None:
-        """An effect, durable now, is handed to the broker.
+    def on_send(self, effect: Effect, latency_ns: int) -> None:
+        """An effect, durable now, is handed to the broker ``latency_ns`` after its cause arrived.
 
-        ``latency_ns`` is how long ago the bytes of its cause arrived, None where no bytes did.
+        The cause is the tick, timer or order event whose turn decided it.
         """
         ...
 
@@ -82,11 +82,14 @@ class Node:
         self._broker = broker
         self._journal = journal
         self._projections = tuple(projections)
-        self._effects: asyncio.Queue[tuple[list[Effect], int | None]] = asyncio.Queue()
+        self._effects: asyncio.Queue[tuple[list[Effect], int]] = asyncio.Queue()
 
     def post(self, event: AnyEvent, arrived_ns: int | None = None) -> None:
-        """Queue an event for the engine; ``arrived_ns`` as in ``Inbox.put``."""
-        self.inbox.put(event, arrived_ns)
+        """Queue an event for the engine.
+
+        ``arrived_ns`` is the monotonic time at which its bytes arrived, now when not given.
+        """
+        self.inbox.put(event, time.monotonic_ns() if arrived_ns is None else arrived_ns)
 
     def stop(self, reason: str) -> None:
         """End the run: nothing that is posted later is processed."""
@@ -153,9 +156,8 @@ class Node:
             await self._journal.sync()
             for effects, arrived_ns in batches:
                 for effect in effects:
-                    latency_ns = None if arrived_ns is None else time.monotonic_ns() - arrived_ns
                     for projection in self._projections:
-                        projection.on_send(effect, latency_ns)
+                        projection.on_send(effect, time.monotonic_ns() - arrived_ns)
                     group.create_task(
                         self._broker.submit(effect), name=f"submit {type(effect).__name__}"
                     )

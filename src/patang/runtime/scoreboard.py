@@ -93,9 +93,9 @@ class Scoreboard:
         ordered = sorted(self.latencies_ns)
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)] / 1e6
 
-    def on_send(self, effect: Effect, latency_ns: int | None) -> None:
+    def on_send(self, effect: Effect, latency_ns: int) -> None:
         """An order left for the broker."""
-        if latency_ns is not None and isinstance(effect, SubmitOrder):
+        if isinstance(effect, SubmitOrder):
             self.latencies_ns.append(latency_ns)
 
     def on_turn(self, sequence: int, event: AnyEvent, commands: tuple[AnyCommand, ...]) -> None:

@@ -24,7 +24,7 @@ from patang.wire.messages import (
 from patang.wire.ticks import HEARTBEAT, Packet, TickMode, encode_frame
 
 TEXTS_MAX = 10_000
-FRAME_INTERVAL_S = 0.05
+FRAME_INTERVAL_S = 0.02
 HEARTBEAT_S = 1.0
 STALLED_S = 10.0
 # Kite pushes a liquid instrument about twice a second. Source: Zerodha staff, developer forum. The
