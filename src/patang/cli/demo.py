@@ -1,8 +1,8 @@
 """``patang demo``: a market, two strategies and the whole path between them, in a minute."""
 
 import asyncio
-import contextlib
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,10 +65,9 @@ async def demo(
     settings = DemoSettings(seed=seed, speed=speed, minutes=minutes, journal_folder=folder)
 
     def started(board: "Scoreboard", node: "Node", end_ns: int) -> "Feeder | None":
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises instead
+        if sys.platform != "win32":  # there, Ctrl-C raises KeyboardInterrupt
             for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, node.stop, INTERRUPTED)
+                asyncio.get_running_loop().add_signal_handler(number, node.stop, INTERRUPTED)
         if output is Output.JSON or headless:
             return None
         from patang.cli.demo_view import follow
