@@ -108,7 +108,9 @@ class DemoScreen:
             f"[bold]{format_ist(self._board.now_ns)} IST[/]  x{self._speed:g}",
             f"{self.progress:.0%}",
         )
-        return Panel(Group(grid, ProgressBar(total=1.0, completed=self.progress)))
+        return Panel(
+            Group(grid, ProgressBar(total=1.0, completed=self.progress, complete_style="cyan"))
+        )
 
     def _prices(self) -> RenderableType:
         table = Table(title="Prices", expand=True, title_justify="left")
@@ -135,10 +137,10 @@ class DemoScreen:
         books = self._board.portfolio
         for (owner, name), position in books.owners().items():
             pnl = position.pnl(books.last_mark(name))
-            average = format_inr(position.average_price) if position.quantity else "-"
-            table.add_row(
-                owner, name.partition(":")[2], f"{position.quantity:+d}", average, _coloured(pnl)
-            )
+            held, average = "flat", "-"
+            if position.quantity:
+                held, average = f"{position.quantity:+d}", format_inr(position.average_price)
+            table.add_row(owner, name.partition(":")[2], held, average, _coloured(pnl))
         return table
 
     def _orders(self) -> RenderableType:
