@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 from patang.brokers.port import AccountSnapshot, BrokerPosition
-from patang.domain.enums import Mode
+from patang.domain.instrument import InstrumentId
 from patang.domain.market import NS_PER_SECOND
-from patang.domain.messages import OrderUpdated, RunSpec, StrategySpec
+from patang.domain.messages import OrderUpdated, StrategySpec
 from patang.domain.order import Fill
 from patang.engine.engine import Engine
 from patang.rules.ist import at_ist
@@ -17,7 +18,7 @@ from patang.simulator.exchange import Exchange
 from patang.simulator.universe import default_market
 from patang.storage.journal import Journal
 from patang.wire.translate import status_of
-from tests.builders import DAY, LIMITS, spec
+from tests.builders import DAY, spec
 
 FROM_NS = at_ist(DAY, 10, 0)
 MINUTES = 10
@@ -33,37 +34,50 @@ class Outcome(NamedTuple):
     exchange: Exchange
 
 
-def day_spec(instruments: tuple[object, ...], names: tuple[str, ...]) -> RunSpec:
-    """Both strategies on overlapping shares, squared off a minute before the end."""
-    return spec(
-        run_id="simulated",
-        mode=Mode.PAPER,
-        instruments=instruments,
-        strategies=(
-            StrategySpec(
-                name="trend",
-                path="patang.examples.ema_cross:EmaCross",
-                instruments=names[:8],  # type: ignore[arg-type]
-                parameters={"fast": 2, "slow": 4},
-            ),
-            StrategySpec(
-                name="mean",
-                path="patang.examples.mean_reversion:MeanReversion",
-                instruments=names[5:12],  # type: ignore[arg-type]
-                parameters={"window": 60},
-            ),
+Names = tuple[InstrumentId, ...]
+
+
+def examples(names: Names) -> tuple[StrategySpec, ...]:
+    """Both example strategies, on overlapping shares."""
+    return (
+        StrategySpec(
+            name="trend",
+            path="patang.examples.ema_cross:EmaCross",
+            instruments=names[:8],
+            parameters={"fast": 2, "slow": 4},
         ),
-        limits=LIMITS,
-        square_off_ns=FROM_NS + (MINUTES - 1) * 60 * NS_PER_SECOND,
+        StrategySpec(
+            name="mean",
+            path="patang.examples.mean_reversion:MeanReversion",
+            instruments=names[5:12],
+            parameters={"window": 60},
+        ),
     )
 
 
-def simulated(seed: int, journal: Journal | None = None) -> Outcome:
-    """Run the day from ``seed``."""
+def restless(names: Names) -> tuple[StrategySpec, ...]:
+    """Two strategies that change their minds with every tick and mostly bid limits."""
+    path = "tests.builders:PriceFollower"
+    return (
+        StrategySpec(name="one", path=path, instruments=names[:4]),
+        StrategySpec(name="two", path=path, instruments=names[2:6], parameters={"unit": 400}),
+    )
+
+
+def simulated(
+    seed: int,
+    journal: Journal | None = None,
+    strategies: Callable[[Names], tuple[StrategySpec, ...]] = examples,
+) -> Outcome:
+    """Run the day from ``seed``, squared off a minute before its end."""
     market = default_market(seed, FROM_NS)
     listed = market.exchange.instruments
-    names = tuple(item.id for item in listed if item.is_tradable)
-    run = day_spec(listed, names)
+    run = spec(
+        run_id="simulated",
+        instruments=listed,
+        strategies=strategies(tuple(item.id for item in listed if item.is_tradable)),
+        square_off_ns=FROM_NS + (MINUTES - 1) * 60 * NS_PER_SECOND,
+    )
     journal = Journal.in_memory() if journal is None else journal
     engine = simulate(
         run,

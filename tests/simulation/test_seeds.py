@@ -13,7 +13,7 @@ from patang.domain.order import OrderStatus
 from patang.runtime.agreement import differences
 from patang.runtime.replay import replay
 from patang.storage.journal import Journal
-from tests.simulation.simulated_day import Outcome, books, simulated
+from tests.simulation.simulated_day import Outcome, books, restless, simulated
 
 ROOT = Path(__file__).parents[2]
 SEED = 7
@@ -68,6 +68,21 @@ def test_our_books_agree_with_the_exchange_s(outcome: Outcome):
         ZERO,
     )
     assert filled == sum(p.buy_value + p.sell_value for p in portfolio.positions())
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_books_agree_when_orders_rest_and_are_cancelled_all_the_time(seed: int):
+    outcome = simulated(seed, strategies=restless)
+    engine = outcome.engine
+    assert differences(engine, books(outcome.exchange, engine.spec.account)) == []
+    ends = {order.status for order in engine.ledger.orders.values()}
+    assert {OrderStatus.FILLED, OrderStatus.CANCELLED} <= ends
+    assert any(
+        0 < order.filled_quantity < order.intent.quantity for order in engine.ledger.orders.values()
+    )
+    assert engine.portfolio.cash == (
+        outcome.exchange.funds(engine.spec.account).cash - engine.portfolio.charges
+    )
 
 
 def test_the_journal_of_a_simulation_replays_equal(tmp_path: Path, outcome: Outcome):
