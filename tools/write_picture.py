@@ -4,6 +4,7 @@ python tools/write_picture.py
 """
 
 import asyncio
+import io
 import re
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from patang.cli.demo_view import DemoScreen
+from patang.runtime.clocks import sleep_until
 from patang.runtime.demo import DemoSettings, run_demo
 from patang.runtime.node import Feeder, Node
 from patang.runtime.scoreboard import Scoreboard
@@ -23,16 +25,15 @@ def main() -> None:
     """Run the demo without a terminal and keep one picture of what it would show."""
     pictures: list[str] = []
 
-    def started(board: Scoreboard, _node: Node, end_ns: int) -> Feeder:
+    def started(board: Scoreboard, node: Node, end_ns: int) -> Feeder:
         screen = DemoScreen(board, end_ns, SPEED)
+        start_ns = node.clock.now_ns()
 
         async def watch(_node: Node) -> None:
-            while screen.progress < 0.66:
-                await asyncio.sleep(0.1)
-            with Path("/dev/null").open("w") as nowhere:
-                console = Console(record=True, width=124, file=nowhere, force_terminal=True)
-                console.print(screen.render())
-                pictures.append(console.export_svg(title="patang demo"))
+            await sleep_until(node.clock, start_ns + (end_ns - start_ns) * 2 // 3)
+            console = Console(record=True, width=124, file=io.StringIO(), force_terminal=True)
+            console.print(screen.render())
+            pictures.append(console.export_svg(title="patang demo"))
 
         return watch
 
