@@ -21,6 +21,7 @@ from patang.engine.risk import Approved
 
 AUTOMATIC_PROTECTION = Decimal(-1)
 _CANCEL_COOLDOWN_NS = NS_PER_SECOND
+_CANCEL_DOUBLINGS = 5
 # How long a report may have been under way; one that is newer has seen our cancel and says that
 # the order rests all the same.
 _STALE_REPORT_NS = 10 * NS_PER_SECOND
@@ -55,6 +56,7 @@ class OrderLedger:
         self._working: dict[Key, list[Order]] = {}
         self._refused: dict[Key, Refused] = {}
         self._cancel_not_before: dict[str, int] = {}
+        self._cancel_refusals: dict[str, int] = {}
 
     # --- looking things up -------------------------------------------------
 
@@ -216,7 +218,12 @@ class OrderLedger:
         order.is_cancel_in_flight = False
         if order.status is OrderStatus.CANCEL_PENDING:
             self.move(order, order.resting_status, now_ns)
-            self._cancel_not_before[order.intent.intent_id] = now_ns + _CANCEL_COOLDOWN_NS
+            intent_id = order.intent.intent_id
+            refusals = self._cancel_refusals.get(intent_id, 0)
+            self._cancel_refusals[intent_id] = refusals + 1
+            # Cancels count against the broker's limits too: ask less and less often.
+            wait_ns = _CANCEL_COOLDOWN_NS << min(refusals, _CANCEL_DOUBLINGS)
+            self._cancel_not_before[intent_id] = now_ns + wait_ns
 
     # --- inside --------------------------------------------------------------
 

@@ -326,3 +326,14 @@ def test_an_answer_for_an_unknown_intent_is_alarmed():
     desk = Desk()
     unknown = OrderAccepted(at_ns=desk.now_ns, intent_id="nobody", order_id="o1")
     assert alarms(desk.send(unknown)) == ["UNKNOWN_INTENT"]
+
+
+def test_a_cancel_that_is_refused_again_and_again_is_asked_more_and_more_rarely():
+    desk = Desk()
+    order = desk.open(50)
+    desk.say(0)
+    asked_at = []
+    for second in range(1, 41):
+        desk.refuse_cancel(order)
+        asked_at += [second] * len(cancelled(desk.wait()))
+    assert asked_at == [1, 3, 7, 15, 31]
