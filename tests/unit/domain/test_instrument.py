@@ -78,6 +78,6 @@ def test_ids_are_exchange_and_symbol():
     assert Instrument(
         exchange=Exchange.NSE, symbol="NIFTY 50", token=1, tick_size=Decimal("0.05")
     ).id == ("NSE:NIFTY 50")
-    for bad in ("INFY", "NSE:", "XXX:INFY", "NSE: INFY", "NSE:INFY "):
+    for bad in ("INFY", "NSE:", "ABC:INFY", "NSE: INFY", "NSE:INFY "):
         with pytest.raises(InvalidValue):
             parse_instrument_id(bad)
