@@ -236,3 +236,29 @@ def child_of(pid: int) -> int:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     assert len(children) == 1
     return int(children[0])
+
+
+def test_a_strategy_of_the_users_own_runs_and_replays(tmp_path: Path) -> None:
+    (tmp_path / "flip.py").write_text(
+        "from patang.domain.messages import Signal\n"
+        "from patang.engine.strategy import Strategy\n"
+        "class Flip(Strategy):\n"
+        "    def on_bar(self, view, bar):\n"
+        "        held = view.position(bar.instrument)\n"
+        "        return Signal(instrument=bar.instrument, target=0 if held else 5)\n"
+    )
+    here = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 60, "check": False}
+    options = ["--strategy", "flip:Flip", "--minutes", "6", "--speed", "120", "-o", "json"]
+    run = subprocess.run([*PATANG, "demo", *options, "--journal-folder", "runs"], **here)  # type: ignore[call-overload]
+    assert run.returncode == 0, run.stderr
+    document = json.loads(run.stdout)
+    assert document["fills"] > 0
+    again = subprocess.run([*PATANG, "replay", document["journal"], "-o", "json"], **here)  # type: ignore[call-overload]
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["state_hash"] == document["state_hash"]
+
+
+def test_a_strategy_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    result = patang("demo", "--strategy", "nowhere:Class", "--journal-folder", folder)
+    assert_one_clear_failure(result, 2, "nowhere")

@@ -10,7 +10,14 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from patang.cli.exits import Exit
-from patang.cli.output import SEED_MAX, Output, OutputOption, print_json, whole_number
+from patang.cli.output import (
+    SEED_MAX,
+    Output,
+    OutputOption,
+    find_modules_here,
+    print_json,
+    whole_number,
+)
 from patang.domain.errors import PatangError
 
 if TYPE_CHECKING:
@@ -25,6 +32,7 @@ async def demo(
     seed: Annotated[int, Parameter(converter=whole_number(0, SEED_MAX))] = 1,
     speed: Annotated[float, Parameter(validator=Number(gt=0, lte=1_000))] = 60.0,
     minutes: Annotated[int, Parameter(converter=whole_number(1, 340))] = 40,
+    strategy: list[str] | None = None,
     journal_folder: Path | None = None,
     headless: bool = False,
     output: OutputOption = Output.TABLE,
@@ -42,6 +50,8 @@ async def demo(
 
         patang demo --seed 7 --minutes 20
 
+        patang demo --strategy my_strategy:BuyTheDip
+
         patang demo --headless -o json
 
     Parameters
@@ -52,6 +62,9 @@ async def demo(
         Market seconds for each real second, up to 1000.
     minutes
         Market minutes to trade, from 1 to 340; at the end positions are squared off.
+    strategy
+        Run this class, written module:Class, on all shares instead of the two examples; may be
+        given more than once. Modules of the current folder are found.
     journal_folder
         Where the run's journal goes; by default the folder of user data.
     headless
@@ -62,7 +75,14 @@ async def demo(
     from patang.runtime.demo import DemoSettings, run_demo
 
     folder = _default_folder() if journal_folder is None else journal_folder
-    settings = DemoSettings(seed=seed, speed=speed, minutes=minutes, journal_folder=folder)
+    settings = DemoSettings(
+        seed=seed,
+        speed=speed,
+        minutes=minutes,
+        journal_folder=folder,
+        strategies=tuple(strategy or ()),
+    )
+    find_modules_here()
 
     def started(board: "Scoreboard", node: "Node", end_ns: int) -> "Feeder | None":
         if sys.platform != "win32":  # there, Ctrl-C raises KeyboardInterrupt

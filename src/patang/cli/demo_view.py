@@ -21,6 +21,7 @@ from patang.runtime.scoreboard import OrderLine, Scoreboard
 _REFRESH_S = 0.125
 _ORDERS_SHOWN = 8
 _ALARMS_SHOWN = 5
+_PIPE_WIDTH = 200
 _STATUS_STYLE = {
     OrderStatus.FILLED: "green",
     OrderStatus.REJECTED: "red",
@@ -175,6 +176,8 @@ class DemoScreen:
 def print_summary(report: DemoReport) -> None:
     """The run's result, for a person."""
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console = Console(highlight=False, soft_wrap=True, width=_PIPE_WIDTH)
     latency = report.tick_to_order_ms
     table = Table.grid(padding=(0, 3))
     table.add_row("Ticks, bars", f"{report.ticks}, {report.bars}")

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -46,3 +47,10 @@ def print_json(document: object) -> None:
     """One JSON document on standard output; money as strings."""
     sys.stdout.buffer.write(msgspec.json.format(_encoder.encode(document)) + b"\n")
     sys.stdout.flush()
+
+
+def find_modules_here() -> None:
+    """Let strategies be imported from the folder the command is run in, as ``python -m`` does."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from patang.cli.exits import Exit
-from patang.cli.output import Output, OutputOption, print_json
+from patang.cli.output import Output, OutputOption, find_modules_here, print_json
 
 
 def replay(journal: Path, /, *, output: OutputOption = Output.TABLE) -> int:
@@ -27,6 +27,7 @@ def replay(journal: Path, /, *, output: OutputOption = Output.TABLE) -> int:
     """
     from patang.runtime.replay import replay as rebuild
 
+    find_modules_here()
     report = rebuild(journal)
     if output is Output.JSON:
         print_json(report)

@@ -43,12 +43,16 @@ _SETTLE_POLL_S = 1.0
 
 
 class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``minutes`` of market time, run at ``speed`` market seconds for each real one."""
+    """``minutes`` of market time, run at ``speed`` market seconds for each real one.
+
+    ``strategies`` are ``module:Class``, each run on all shares; empty for the two examples.
+    """
 
     seed: int
     speed: float
     minutes: int
     journal_folder: Path
+    strategies: tuple[str, ...] = ()
 
 
 class Percentiles(msgspec.Struct, frozen=True):
@@ -110,6 +114,8 @@ async def run_demo(settings: DemoSettings, started: Started) -> DemoReport:
         JournalError: the journal cannot be created or written.
         PatangError: login refused, or the strategies need an extra that is not installed.
     """
+    chosen = _strategies(settings.strategies)
+    strategies = load_strategies(chosen)
     journal_path = _journal_path(settings)
     options = ["--seed", str(settings.seed), "--speed", str(settings.speed)]
     async with (
@@ -126,8 +132,16 @@ async def run_demo(settings: DemoSettings, started: Started) -> DemoReport:
         hours = _hours(now_ns)
         end_ns = min(now_ns + settings.minutes * _MINUTE_NS, hours.close_ns - _SETTLE_NS)
         square_off_ns = end_ns - min(_SQUARE_OFF_NS, (end_ns - now_ns) // 4)
-        spec = _run_spec(journal_path.stem, session.user_id, cash, listed, hours, square_off_ns)
-        engine = Engine(spec, load_strategies(spec.strategies))
+        spec = _run_spec(
+            journal_path.stem,
+            session.user_id,
+            cash,
+            listed,
+            hours,
+            square_off_ns,
+            chosen,
+        )
+        engine = Engine(spec, strategies)
         board = Scoreboard(spec)
         feed = KiteFeed(ready.api_key, session.access_token, ready.ws, clock=clock)
         async with (
@@ -193,6 +207,7 @@ def _run_spec(
     listed: dict[InstrumentId, Instrument],
     hours: Session,
     square_off_ns: int,
+    strategies: tuple[StrategySpec, ...],
 ) -> RunSpec:
     wanted = [*EMA_CROSS, *MEAN_REVERSION, INDEX]
     missing = [name for name in wanted if name not in listed]
@@ -204,18 +219,7 @@ def _run_spec(
         account=account,
         opening_cash=cash,
         instruments=tuple(listed[name] for name in wanted),
-        strategies=(
-            StrategySpec(
-                name="ema-cross",
-                path="patang.examples.ema_cross:EmaCross",
-                instruments=EMA_CROSS,
-            ),
-            StrategySpec(
-                name="mean-reversion",
-                path="patang.examples.mean_reversion:MeanReversion",
-                instruments=MEAN_REVERSION,
-            ),
-        ),
+        strategies=strategies,
         limits=RiskLimits(
             max_order_value=Decimal(300_000),
             max_position_value=Decimal(300_000),
@@ -224,6 +228,25 @@ def _run_spec(
         open_ns=hours.open_ns,
         close_ns=hours.close_ns,
         square_off_ns=square_off_ns,
+    )
+
+
+def _strategies(paths: tuple[str, ...]) -> tuple[StrategySpec, ...]:
+    if paths:
+        shares = (*EMA_CROSS, *MEAN_REVERSION)
+        return tuple(
+            StrategySpec(name=path.partition(":")[2] or path, path=path, instruments=shares)
+            for path in paths
+        )
+    return (
+        StrategySpec(
+            name="ema-cross", path="patang.examples.ema_cross:EmaCross", instruments=EMA_CROSS
+        ),
+        StrategySpec(
+            name="mean-reversion",
+            path="patang.examples.mean_reversion:MeanReversion",
+            instruments=MEAN_REVERSION,
+        ),
     )
 
 
