@@ -244,7 +244,7 @@ def _checked_row(
 def _check_seal(row: Row, path: Path) -> None:
     try:
         seal = msgspec.json.decode(row.payload, type=Seal)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError) as error:
         detail = f"row {row.sequence} is a seal that cannot be read: {error}."
         raise JournalCorrupt(path, Fault.WRONG_SEAL, detail, row.sequence) from error
     if seal.rows != row.sequence - 1:

@@ -26,6 +26,7 @@ class JournalWriter:
         self._journal = journal
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._commit: asyncio.Future[None] | None = None
+        self._closing: asyncio.Future[None] | None = None
 
     @property
     def head(self) -> Head:
@@ -83,12 +84,13 @@ class JournalWriter:
         return self._journal.seal(state_hash)
 
     async def close(self) -> None:
-        """Sync, close the file and end the thread. Raises as ``Journal.close`` does."""
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.run_in_executor(self._thread, self._journal.close)
-        finally:
+        """Sync, close the file and end the thread; may be repeated. Raises as ``Journal.close``."""
+        if self._closing is None:
+            loop = asyncio.get_running_loop()
+            self._closing = loop.run_in_executor(self._thread, self._journal.close)
             self._thread.shutdown(wait=False)
+        # Whoever is cancelled while waiting leaves the close to its end.
+        await asyncio.shield(self._closing)
 
     async def __aenter__(self) -> Self:
         return self

@@ -165,6 +165,7 @@ def test_a_rightly_chained_row_after_the_seal_is_refused(path: Path) -> None:
         b'{"rows":40}',
         b'{"rows":40,"state_hash":"ab","more":1}',
         b'{"rows":40,"state_hash":7}',
+        b'{"rows":40,"state_hash":"\xff"}',
         b"\xff",
         b"",
     ],
