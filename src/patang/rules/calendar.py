@@ -85,7 +85,7 @@ class Calendar:
         if exchange not in _TABLES:
             known = ", ".join(_TABLES)
             raise InvalidValue("exchange", f"no calendar of {exchange!r}.", f"Known: {known}.")
-        return _load(exchange)
+        return _load(str(exchange))  # the cache tells an enum from its text
 
     def session(self, day: date, *, closing_auction: bool = False) -> Session | None:
         """The session of a day in India, or None when the exchange is closed.

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from patang.domain.enums import Exchange
 from patang.domain.errors import InvalidValue
 from patang.rules.calendar import Calendar, CalendarExpired, OutsideCalendar
 from patang.rules.ist import at_ist, format_ist
@@ -171,3 +172,4 @@ def test_an_unknown_exchange_is_refused_with_the_known_ones() -> None:
 
 def test_a_calendar_is_loaded_once() -> None:
     assert Calendar.load("NSE") is NSE
+    assert Calendar.load(Exchange.NSE) is NSE
