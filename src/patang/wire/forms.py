@@ -61,10 +61,6 @@ class PlaceForm(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidValue("tradingsymbol", "is empty.")
         _check_numbers(self)
         _check_tag_length(self.tag)
-        protection = self.market_protection
-        if protection not in (None, _AUTO_PROTECTION) and not 0 < protection <= _MAX_PROTECTION:
-            cause = f"{protection} is neither -1 nor a percentage up to 100."
-            raise InvalidValue("market_protection", cause)
 
 
 class ModifyForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,12 +106,16 @@ def _check_numbers(form: PlaceForm | ModifyForm) -> None:
             continue
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise InvalidValue(name, f"{count!r} is not a positive whole number.")
-    for name in ("price", "trigger_price"):
-        price = getattr(form, name)
-        if price is None:
+    for name in ("price", "trigger_price", "market_protection"):
+        amount = getattr(form, name)
+        if amount is None:
             continue
-        if not isinstance(price, Decimal) or not price.is_finite():
-            raise InvalidValue(name, f"{price!r} is not a finite Decimal.")
+        if not isinstance(amount, Decimal) or not amount.is_finite():
+            raise InvalidValue(name, f"{amount!r} is not a finite Decimal.")
+    protection = form.market_protection
+    if protection not in (None, _AUTO_PROTECTION) and not 0 < protection <= _MAX_PROTECTION:
+        cause = f"{protection} is neither -1 nor a percentage up to 100."
+        raise InvalidValue("market_protection", cause)
 
 
 def _check_tag_length(tag: str | None) -> None:

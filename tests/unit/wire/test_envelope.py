@@ -7,16 +7,25 @@ from patang.wire.envelope import decode_success, encode_error, encode_success, h
 from patang.wire.errors import (
     DataException,
     GeneralException,
+    HoldingException,
     InputException,
     KiteError,
     MarginException,
     NetworkException,
+    OrderException,
+    PermissionException,
     TokenException,
+    UserException,
     error_class,
 )
 from patang.wire.rows import LtpRow, OrderAck, OrderRow, SessionRow
 
 JSON = "application/json"
+
+WIRE_ERRORS = (
+    GeneralException, TokenException, UserException, PermissionException, OrderException,
+    InputException, MarginException, HoldingException, NetworkException, DataException,
+)  # fmt: skip
 
 
 def refused(status, body, type_=OrderAck, content_type=JSON):
@@ -47,7 +56,7 @@ def test_any_json_value_is_a_good_answer(value):
     assert decode_success(200, JSON, encode_success(value), Any) == value
 
 
-@pytest.mark.parametrize("cls", KiteError.__subclasses__())
+@pytest.mark.parametrize("cls", WIRE_ERRORS)
 def test_every_error_survives_the_wire(cls):
     sent = cls("Something is wrong.")
     got = refused(http_status(sent), encode_error(sent))

@@ -84,6 +84,8 @@ def test_a_tiny_price_has_no_exponent():
         ("market_protection", Decimal(0)),
         ("market_protection", Decimal(-2)),
         ("market_protection", Decimal("100.1")),
+        ("market_protection", Decimal("NaN")),
+        ("market_protection", 2.5),
         ("iceberg_quantity", 0),
     ],
 )
