@@ -16,7 +16,8 @@ from itertools import count
 from patang.domain.errors import InvalidValue
 from patang.domain.market import NS_PER_SECOND
 from patang.kite.clock import Clock
-from patang.wire.errors import KiteError
+from patang.kite.errors import ConnectFailed
+from patang.wire.errors import KiteError, TokenException
 
 KITE_LIMIT_PER_SECOND = 10
 
@@ -66,9 +67,14 @@ class OrderGovernor:
             yield
             hold_ns = NS_PER_SECOND
         except KiteError as error:
-            # With a status the server has answered, so the request is not still travelling.
-            if error.status is not None:
+            if isinstance(error, ConnectFailed | TokenException) and error.status is None:
+                hold_ns = 0  # nothing was sent
+            elif error.status is not None:
+                # The server has answered, so the request is not still travelling.
                 hold_ns = NS_PER_SECOND
+            raise
+        except InvalidValue:
+            hold_ns = 0  # nothing was sent
             raise
         finally:
             self._in_flight -= 1

@@ -91,7 +91,7 @@ async def abort(socket: web.WebSocketResponse) -> None:
 
 
 async def fall_silent(socket: web.WebSocketResponse) -> None:
-    while not socket.closed:
+    while not socket.closed:  # noqa: ASYNC110 - nothing tells a handler of the end
         await asyncio.sleep(0.02)
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from patang.domain.errors import InvalidValue
-from patang.kite import NetworkException
+from patang.kite import ConnectFailed, NetworkException, TokenException
 from patang.kite.governor import Lane, OrderGovernor
 
 SECOND = 1_000_000_000
@@ -102,6 +102,28 @@ async def test_an_unanswered_request_keeps_its_slot_until_it_can_no_longer_arriv
             group.create_task(later())
         await clock.run_for(30)
     assert done == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectFailed("no route"), TokenException("no session"), InvalidValue("tag", "long")]
+)
+async def test_what_was_never_sent_takes_no_slot(clock, governed, error):
+    sent = []
+
+    async def send(error: Exception | None) -> None:
+        async with governed.slot(Lane.CANCEL):
+            if error:
+                raise error
+            sent.append(clock.now_ns())
+
+    start = clock.now_ns()
+    waiting = [asyncio.create_task(send(error)) for _ in range(6)]
+    await clock.run_for(0.1)
+    await asyncio.gather(*waiting, return_exceptions=True)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(send(None))
+        await clock.run_for(5)
+    assert sent[0] - start < SECOND
 
 
 async def test_a_waiter_that_gives_up_takes_no_slot(clock, governed):
