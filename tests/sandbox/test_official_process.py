@@ -202,7 +202,8 @@ def test_a_speed_beyond_the_machine_lets_the_clock_lag_instead_of_stalling(start
         assert reply.status_code == 200
         assert time.monotonic() - started < 1.0
     _code, output, errors = sandbox.stop()
-    assert (output + errors).count("clock_falls_back") == 1
+    assert errors.count("clock_falls_back") == 1
+    assert output == ""
 
 
 def test_answers_do_not_wait_for_acknowledgements(frozen):

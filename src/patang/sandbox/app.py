@@ -1,9 +1,9 @@
 """The ASGI application: Kite's routes from the one endpoint table, and what surrounds them."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -64,7 +64,7 @@ HANDLERS: dict[str, Handler] = {
 # These bring their credentials as parameters; a header that some client sends along is ignored.
 _CREDENTIALS_IN_PARAMETERS = {"generate_session", "invalidate_session"}
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger("patang.sandbox")
 
 
 def build_app(world: World) -> ASGIApp:
@@ -101,7 +101,7 @@ def _respond_to(world: World, endpoint: Endpoint) -> Callable[[Request], Awaitab
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:  # noqa: BLE001 - the outermost frame of a request: record, answer 500
-            _log.exception("request_failed", route=endpoint.name)
+            _log.exception("request_failed route=%s", endpoint.name)
             return _failure(GeneralException("Something unexpected happened in the sandbox."))
         if isinstance(value, Csv):
             return _answer(200, value.body, CSV)

@@ -1,8 +1,7 @@
 """One sandbox world: the market, the clock it follows, the accounts, and who watches."""
 
+import logging
 import time
-
-import structlog
 
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
@@ -27,7 +26,7 @@ STEP_NS = NS_PER_SECOND // 4
 # The market has traded for a while when the doors open, so that the day has a range and a volume.
 WARM_UP_NS = 300 * NS_PER_SECOND
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger("patang.sandbox")
 
 
 class World:
@@ -124,7 +123,6 @@ class World:
         if not self._is_behind:
             self._is_behind = True
             _log.warning(
-                "clock_falls_back",
-                reason="this machine cannot compute the market at the chosen speed",
-                speed=self.settings.speed,
+                "clock_falls_back: this machine cannot compute the market at speed %s.",
+                self.settings.speed,
             )
