@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Writes docs/images/demo.svg: the demo's own screen, two thirds through a run.
 
 python tools/write_picture.py
@@ -41,7 +42,8 @@ def main() -> None:
         settings = DemoSettings(seed=1, speed=SPEED, minutes=24, journal_folder=Path(folder))
         asyncio.run(run_demo(settings, started))
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    PICTURE.write_text(_without_addresses(pictures[0]), encoding="utf-8")
+    lines = [line.rstrip() for line in _without_addresses(pictures[0]).splitlines()]
+    PICTURE.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"wrote {PICTURE}")
 
 

@@ -49,6 +49,9 @@ class PaperBroker:
         self._events: deque[BrokerEvent] = deque()
         self._arrived = asyncio.Event()
         exchange.open_account(account, cash)
+        # Several brokers may trade one exchange: whoever listened before is still told.
+        self._told_order_before = exchange.on_order
+        self._told_trade_before = exchange.on_trade
         exchange.on_order = self._on_order
         exchange.on_trade = self._on_trade
 
@@ -133,10 +136,12 @@ class PaperBroker:
         self._arrived.set()
 
     def _on_order(self, order: SimOrder) -> None:
+        self._told_order_before(order)
         if order.user_id == self._account:
             self._post(_updated(order, self._exchange.now_ns))
 
     def _on_trade(self, trade: SimTrade) -> None:
+        self._told_trade_before(trade)
         if trade.user_id == self._account:
             order = self._exchange.order(self._account, trade.order_id)
             self._post(FillReceived(at_ns=trade.time_ns, fill=_fill(trade), tag=order.tag))

@@ -125,6 +125,8 @@ class Node:
                 for number, feeder in enumerate(feeders)
             ]
             await self._take_turns()
+            # What was decided before the stop is sent: its intent is in the journal.
+            await self._effects.join()
             for task in helpers:
                 task.cancel()
 
@@ -161,6 +163,7 @@ class Node:
                     group.create_task(
                         self._broker.submit(effect), name=f"submit {type(effect).__name__}"
                     )
+                self._effects.task_done()
 
     async def _flush(self) -> None:
         while True:

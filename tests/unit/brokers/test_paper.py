@@ -144,3 +144,15 @@ async def test_events_arrive_through_the_port_as_they_happen(broker: PaperBroker
     async with asyncio.timeout(5):
         await listener
     assert any(isinstance(event, FillReceived) for event in heard)
+
+
+def test_two_brokers_of_one_exchange_each_hear_of_their_own_orders():
+    exchange = Exchange([INFY], {INFY.id: Decimal(100)})
+    first = PaperBroker(exchange, "AB1234", Decimal(1_000_000), lambda: START_NS)
+    second = PaperBroker(exchange, "CD5678", Decimal(1_000_000), lambda: START_NS)
+    first.follow(depth(100))
+    first.execute(submit(1), START_NS)
+    second.execute(submit(2), START_NS)
+    for broker, tag in ((first, "tag1"), (second, "tag2")):
+        fills = [e for e in broker.take_events() if isinstance(e, FillReceived)]
+        assert [fill.tag for fill in fills] == [tag]

@@ -194,3 +194,17 @@ def test_a_broker_of_another_mode_is_refused():
     run = spec(mode=Mode.LIVE, strategies=())
     with pytest.raises(InvalidValue, match="live run cannot trade through a paper broker"):
         Node(Engine(run, {}), broker, broker.writer, SimClock(START_NS))
+
+
+async def test_an_order_decided_just_before_the_stop_is_still_sent(tmp_path: Path):
+    world = World(Journal.create(tmp_path / "run.journal"))
+
+    async def stop_at_once(node: Node) -> None:
+        node.post(world.tick())
+        node.stop("at once")
+
+    async with world.writer:
+        await world.node.run([stop_at_once])
+    assert [type(effect) for effect in world.seen.sent] == [SubmitOrder]
+    (order,) = (await world.broker.snapshot()).orders
+    assert order.quantity == 10
