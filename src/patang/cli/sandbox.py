@@ -22,10 +22,11 @@ async def sandbox(
 ) -> None:
     """Serve a simulated market behind Kite's own URLs until SIGTERM or Ctrl-C.
 
-    The world begins on Thursday 2026-11-19 at 09:20:00 IST, in continuous trading, and its clock
-    runs on for as long as the sandbox does; trading ends at the session's close. It listens on
-    127.0.0.1 only. When it is ready it prints, and writes to the ready file, where it listens and
-    how to log in.
+    The world begins on Thursday 2026-11-19 at 09:20:00 IST, in continuous trading, and runs at the
+    pace of real time unless `--speed` says otherwise. Trading lasts until 15:15:00 IST, five hours
+    and 55 minutes of market time; the clock and the server go on until they are stopped. It listens
+    on 127.0.0.1 only. When it is ready it prints, and writes to the ready file, where it listens
+    and how to log in.
 
     For example:
 
