@@ -3,9 +3,10 @@
 import logging
 from collections import Counter
 
+from patang.domain.messages import OrderUpdated
 from patang.domain.order import Fill
 from patang.wire.errors import DataException
-from patang.wire.rows import OrderRow, TradeRow
+from patang.wire.rows import TradeRow
 from patang.wire.translate import fill_of
 
 _log = logging.getLogger("patang.kite.fills")
@@ -40,15 +41,15 @@ class FillTracker:
         """Whether trades of unknown orders wait."""
         return bool(self._held)
 
-    def report(self, order: OrderRow) -> bool:
+    def report(self, order: OrderUpdated) -> bool:
         """Note an order's filled quantity; return whether all of it has been told."""
         order_id = order.order_id
         self._known.add(order_id)
         self._reported[order_id] = max(self._reported.get(order_id, 0), order.filled_quantity)
         return self.covers(order)
 
-    def covers(self, order: OrderRow) -> bool:
-        """Whether the fills told so far add up to what this row reports."""
+    def covers(self, order: OrderUpdated) -> bool:
+        """Whether the fills told so far add up to what this update reports."""
         return self._told_quantity[order.order_id] >= order.filled_quantity
 
     def learn(self, order_id: str) -> list[Fill]:

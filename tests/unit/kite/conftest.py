@@ -1,13 +1,13 @@
 """A real loopback server that does exactly what a test says, and counts what reached it."""
 
 import asyncio
-import heapq
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from itertools import count
 from socket import SO_LINGER, SOL_SOCKET
 
 import pytest
+
+from tests.hand_clock import HandClock
 
 SeenRequest = tuple[str, str, dict[str, str], bytes]
 Reply = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -113,43 +113,6 @@ class Replies:
 @pytest.fixture
 def replies() -> type[Replies]:
     return Replies
-
-
-SECOND = 1_000_000_000
-
-
-class HandClock:
-    """Time moves from sleeper to sleeper, and only while ``run_until`` runs."""
-
-    def __init__(self) -> None:
-        self._now_ns = 1_767_589_200 * SECOND
-        self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._order = count()
-
-    def now_ns(self) -> int:
-        return self._now_ns
-
-    async def sleep(self, seconds: float) -> None:
-        woken = asyncio.get_running_loop().create_future()
-        due_ns = self._now_ns + max(round(seconds * SECOND), 0)
-        heapq.heappush(self._sleepers, (due_ns, next(self._order), woken))
-        await woken
-
-    async def run_for(self, seconds: float) -> None:
-        end_ns = self._now_ns + round(seconds * SECOND)
-        await self._settle()
-        while self._sleepers and self._sleepers[0][0] <= end_ns:
-            due_ns, _, woken = heapq.heappop(self._sleepers)
-            self._now_ns = due_ns
-            if not woken.done():
-                woken.set_result(None)
-            await self._settle()
-        self._now_ns = end_ns
-
-    @staticmethod
-    async def _settle() -> None:
-        for _ in range(20):
-            await asyncio.sleep(0)
 
 
 @pytest.fixture
