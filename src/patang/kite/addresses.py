@@ -1,44 +1,21 @@
-"""Where Kite lives, and what a root may look like."""
-
-from urllib.parse import urlsplit
+"""Where Kite lives (the facts are the wire's), and what every request to it carries."""
 
 from patang import __version__
-from patang.domain.errors import InvalidValue
+from patang.wire.addresses import (
+    LOGIN_URL,
+    REST_ROOT,
+    TICKER_ROOT,
+    checked_root,
+    is_broker_root,
+)
 
-REST_ROOT = "https://api.kite.trade"
-TICKER_ROOT = "wss://ws.kite.trade"
-LOGIN_URL = "https://kite.zerodha.com/connect/login"
+__all__ = [
+    "COMMON_HEADERS",
+    "LOGIN_URL",
+    "REST_ROOT",
+    "TICKER_ROOT",
+    "checked_root",
+    "is_broker_root",
+]
 
 COMMON_HEADERS = {"X-Kite-Version": "3", "User-Agent": f"Patang/{__version__}"}
-
-_ENCRYPTED = {"http": "https", "ws": "wss"}
-_BROKER_DOMAINS = ("kite.trade", "zerodha.com")
-
-
-def checked_root(root: str, plain_scheme: str) -> str:
-    """The root without a trailing slash; ``plain_scheme`` is ``http`` or ``ws``.
-
-    Raises:
-        InvalidValue: no host, another scheme, a query, credentials, or the broker without TLS.
-    """
-    encrypted = _ENCRYPTED[plain_scheme]
-    parts = urlsplit(root)
-    if parts.scheme not in (plain_scheme, encrypted) or not parts.hostname:
-        raise InvalidValue(
-            "root", f"{root!r} is not an address.", f"Write {encrypted}://host or the sandbox's."
-        )
-    if parts.query or parts.fragment or parts.username is not None:
-        raise InvalidValue(
-            "root", "a root has no query, fragment or credentials.", "Give scheme, host and port."
-        )
-    if is_broker_root(root) and parts.scheme != encrypted:
-        raise InvalidValue(
-            "root", f"{parts.hostname} is only spoken to over TLS.", f"Write {encrypted}://."
-        )
-    return root.rstrip("/")
-
-
-def is_broker_root(root: str) -> bool:
-    """Whether an address is Zerodha's own, so that what is sent there is real."""
-    host = urlsplit(root).hostname or ""
-    return any(f".{host}".endswith(f".{domain}") for domain in _BROKER_DOMAINS)

@@ -4,6 +4,8 @@
 '2026-11-20 09:15:00'
 >>> ist_date(at_ist(date(2026, 11, 20), 0, 0))
 datetime.date(2026, 11, 20)
+>>> format_ist(next_token_expiry_ns(at_ist(date(2026, 11, 20), 9, 15)))
+'2026-11-21 06:00:00'
 """
 
 from datetime import date, timedelta, timezone
@@ -14,6 +16,7 @@ IST = timezone(timedelta(hours=5, minutes=30), "IST")
 IST_OFFSET_NS = (5 * 60 + 30) * 60 * NS_PER_SECOND
 NS_PER_DAY = 86_400 * NS_PER_SECOND
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_TOKENS_DIE_NS = 6 * 3_600 * NS_PER_SECOND
 
 
 def ist_date(at_ns: int) -> date:
@@ -33,3 +36,12 @@ def format_ist(at_ns: int) -> str:
     minutes, second = divmod(seconds, 60)
     hour, minute = divmod(minutes, 60)
     return f"{ist_date(at_ns)} {hour:02d}:{minute:02d}:{second:02d}"
+
+
+def next_token_expiry_ns(at_ns: int) -> int:
+    """The first 06:00 IST after ``at_ns``, when access tokens die.
+
+    Source: Kite Connect v3, user, login flow (regulatory daily logout).
+    """
+    since_expiry_ns = (at_ns + IST_OFFSET_NS - _TOKENS_DIE_NS) % NS_PER_DAY
+    return at_ns - since_expiry_ns + NS_PER_DAY

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from patang.rules.ist import IST, at_ist, format_ist, ist_date
+from patang.rules.ist import IST, at_ist, format_ist, ist_date, next_token_expiry_ns
 
 DAY = date(2026, 11, 20)
 
@@ -22,3 +22,11 @@ def test_the_day_in_india_begins_at_18_30_utc() -> None:
 def test_text_shows_whole_seconds() -> None:
     assert format_ist(at_ist(DAY, 15, 29, 59) + 999_999_999) == "2026-11-20 15:29:59"
     assert format_ist(-1) == "1970-01-01 05:29:59"
+
+
+def test_a_token_dies_at_the_next_six_in_the_morning() -> None:
+    six_ns, tomorrow_ns = at_ist(DAY, 6, 0), at_ist(date(2026, 11, 21), 6, 0)
+    assert next_token_expiry_ns(at_ist(DAY, 0, 30)) == six_ns
+    assert next_token_expiry_ns(six_ns - 1) == six_ns
+    assert next_token_expiry_ns(six_ns) == tomorrow_ns
+    assert next_token_expiry_ns(at_ist(DAY, 23, 59, 59)) == tomorrow_ns
