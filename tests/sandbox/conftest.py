@@ -45,7 +45,6 @@ class Sandbox:
                 raise AssertionError(f"sandbox ended at once: {self.process.communicate()[1]}")
             assert time.monotonic() - started < START_TIMEOUT_S, "sandbox did not get ready"
             time.sleep(0.005)
-        self.startup_s = time.monotonic() - started
         self.ready = json.loads(self.ready_path.read_text())
 
     @property

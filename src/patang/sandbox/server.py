@@ -13,7 +13,7 @@ from types import FrameType
 import uvicorn
 
 from patang.domain.errors import PatangError
-from patang.sandbox.app import build_app
+from patang.sandbox.app import BODY_MAX, build_app
 from patang.sandbox.errors import PortUnavailable
 from patang.sandbox.ready import ClockReading, Ready, ReadyFile, ReadyUser
 from patang.sandbox.settings import HOST, SandboxSettings
@@ -22,7 +22,6 @@ from patang.sandbox.world import World
 PUMP_INTERVAL_S = 0.015
 FAREWELL_S = 0.2
 KEEP_ALIVE_S = 75
-BODY_MAX = 1 << 20
 
 
 async def serve(
@@ -37,7 +36,7 @@ async def serve(
         ReadyFileUnwritable: the ready file cannot be written.
     """
     ready_file = ReadyFile(settings.ready_file) if settings.ready_file else None
-    with _listener(settings.port) as listener, contextlib.ExitStack() as cleanup:
+    with listening_socket(settings.port) as listener, contextlib.ExitStack() as cleanup:
         if ready_file:
             ready_file.prepare()
             cleanup.callback(ready_file.withdraw)
@@ -87,7 +86,8 @@ async def _pump(world: World) -> None:
 
 
 @contextlib.contextmanager
-def _listener(port: int) -> Iterator[socket.socket]:
+def listening_socket(port: int) -> Iterator[socket.socket]:
+    """A socket of the sandbox's host, already listening; raises ``PortUnavailable``."""
     # Naming the protocol matters: asyncio turns Nagle's delay off only on sockets that say TCP, and
     # with it every answer would wait some 40 ms for an acknowledgement.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:

@@ -192,19 +192,14 @@ async def test_a_broken_frame_is_counted_and_costs_nothing_else(ticker, caplog):
 
 async def test_a_silently_dead_link_is_noticed_and_replaced(ticker):
     ticker.acts = [sending(encode_frame([ltp(INFY, 1)]), then=fall_silent)]
-    loop = asyncio.get_running_loop()
     async with a_feed(ticker) as feed:
         await collect(feed, lambda events: count(FeedFrame)(events) == 1)
-        silent_since = loop.time()
         lost, again = await collect(feed, lambda events: len(events) == 2)
-        noticed_after = loop.time() - silent_since
     assert isinstance(lost, FeedDisconnected)
     assert lost.reason == "silent for 0.15 s"
     assert again.is_reconnect
     assert again.gap_from_ns is not None
     assert again.gap_from_ns < lost.at_ns <= again.at_ns
-    # The watchdog, a close that the peer ignores for a second, and the first wait.
-    assert noticed_after < 2
 
 
 @pytest.mark.parametrize("end", [leave, abort])
