@@ -9,6 +9,7 @@ datetime.date(2026, 11, 20)
 """
 
 from datetime import date, timedelta, timezone
+from functools import lru_cache
 
 from patang.domain.market import NS_PER_SECOND
 
@@ -32,10 +33,15 @@ def at_ist(day: date, hour: int, minute: int, second: int = 0) -> int:
 
 def format_ist(at_ns: int) -> str:
     """``YYYY-MM-DD HH:MM:SS`` in India; parts of a second are cut off."""
-    seconds = (at_ns + IST_OFFSET_NS) % NS_PER_DAY // NS_PER_SECOND
-    minutes, second = divmod(seconds, 60)
+    day, rest_ns = divmod(at_ns + IST_OFFSET_NS, NS_PER_DAY)
+    minutes, second = divmod(rest_ns // NS_PER_SECOND, 60)
     hour, minute = divmod(minutes, 60)
-    return f"{ist_date(at_ns)} {hour:02d}:{minute:02d}:{second:02d}"
+    return f"{_date_text(day)} {hour:02}:{minute:02}:{second:02}"
+
+
+@lru_cache(maxsize=512)
+def _date_text(day: int) -> str:
+    return date.fromordinal(day + _EPOCH_ORDINAL).isoformat()
 
 
 def next_token_expiry_ns(at_ns: int) -> int:

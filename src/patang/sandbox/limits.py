@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from patang.domain.market import NS_PER_SECOND
-from patang.sandbox.clock import DAY_NS, IST_OFFSET_NS
+from patang.rules.ist import IST_OFFSET_NS, NS_PER_DAY
 from patang.wire.endpoints import RateClass
 
 MINUTE_NS = 60 * NS_PER_SECOND
@@ -24,7 +24,7 @@ PER_SECOND: dict[RateClass, Window] = {
     RateClass.ORDER: Window(NS_PER_SECOND, 10),
     RateClass.GENERAL: Window(NS_PER_SECOND, 10),
 }
-PLACEMENTS = (Window(MINUTE_NS, 400), Window(DAY_NS, 5_000))
+PLACEMENTS = (Window(MINUTE_NS, 400), Window(NS_PER_DAY, 5_000))
 
 
 class RateLimiter:

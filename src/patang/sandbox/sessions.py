@@ -5,8 +5,8 @@ from collections import Counter
 import msgspec
 
 from patang.domain.market import NS_PER_SECOND
+from patang.rules.ist import next_token_expiry_ns
 from patang.sandbox import credentials
-from patang.sandbox.clock import next_token_expiry_ns
 from patang.wire.checksums import is_same_checksum, login_checksum
 from patang.wire.errors import TokenException
 

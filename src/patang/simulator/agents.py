@@ -7,12 +7,12 @@ price like a liquid stock's day, and leave trends and small reversions for strat
 import math
 from collections import deque
 
+from patang.domain.market import NS_PER_SECOND
 from patang.simulator.book import Resting
 from patang.simulator.floor import Floor
 from patang.simulator.seeded import RandomSource
 from patang.simulator.venue import Venue
 
-_SECOND = 1_000_000_000
 _SESSION_SECONDS = 22_500.0
 
 
@@ -44,7 +44,7 @@ class FairValue:
 
     def at(self, at_ns: int) -> float:
         """The value at a time, in ticks; it moves when asked again a while later."""
-        seconds = (at_ns - self._at_ns) / _SECOND
+        seconds = (at_ns - self._at_ns) / NS_PER_SECOND
         if seconds < 0.1:
             return self.ticks
         rng = self._rng
@@ -52,7 +52,7 @@ class FairValue:
         if at_ns >= self._drift_ends_ns:
             self._drift = rng.choice((-1.0, 0.0, 1.0)) * self.drift_per_second
             length = rng.expovariate(1 / self.drift_seconds)
-            self._drift_ends_ns = at_ns + int(length * _SECOND)
+            self._drift_ends_ns = at_ns + int(length * NS_PER_SECOND)
         # A long silence, such as a night, must not become one long stride.
         seconds = min(seconds, 60.0)
         self._offset += (self._drift - self.pull_per_second * self._offset) * seconds
@@ -75,7 +75,7 @@ class Agent:
         self.floor = floor
         self.venue = venue
         self.rng = rng
-        self._rate = 1.0 / (pause_seconds * _SECOND)
+        self._rate = 1.0 / (pause_seconds * NS_PER_SECOND)
 
     def act(self, at_ns: int) -> int:
         """Trade, quote or stay still at ``at_ns``; return the UTC ns of the next action."""

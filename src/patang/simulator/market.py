@@ -5,12 +5,11 @@ from heapq import heapify, heapreplace
 from typing import Protocol
 
 from patang.domain.instrument import InstrumentId
+from patang.domain.market import NS_PER_SECOND
 from patang.simulator.exchange import Exchange, Session
 
 FOREVER_NS = 1 << 62
 """Later than any time: what never happens is due then."""
-
-_SECOND = 1_000_000_000
 
 
 class Actor(Protocol):
@@ -45,7 +44,7 @@ class IndexFollower:
         index = self._exchange.venue(self._index).instrument
         level = index.from_ticks(round(self._base * move))
         self._exchange.set_index(self._index, level, at_ns)
-        return (at_ns // _SECOND + 1) * _SECOND
+        return (at_ns // NS_PER_SECOND + 1) * NS_PER_SECOND
 
     def leave(self, at_ns: int) -> None:
         """Publish the closing value."""

@@ -3,31 +3,21 @@
 IST has been UTC+05:30 without daylight saving for all of the market's electronic history.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import lru_cache
 
 from patang.domain.errors import InvalidValue
 from patang.domain.market import NS_PER_SECOND
+from patang.rules.ist import at_ist, format_ist
 
-IST_OFFSET_SECONDS = 19_800
-"""Seconds that IST is ahead of UTC."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
-_SECONDS_PER_DAY = 86_400
-
-
-def format_ist(at_ns: int) -> str:
-    """UTC nanoseconds as ``YYYY-MM-DD HH:MM:SS`` in IST; what is below a second is cut off.
-
-    >>> format_ist(1_767_589_213_000_000_000)
-    '2026-01-05 10:30:13'
-    """
-    seconds = at_ns // NS_PER_SECOND + IST_OFFSET_SECONDS
-    day, rest = divmod(seconds, _SECONDS_PER_DAY)
-    minutes, second = divmod(rest, 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{_date_text(day)} {hour:02}:{minute:02}:{second:02}"
+__all__ = [
+    "format_candle_stamp",
+    "format_ist",
+    "format_ist_clock",
+    "format_ist_date",
+    "parse_candle_stamp",
+    "parse_ist",
+]
 
 
 def parse_ist(text: str) -> int:
@@ -71,20 +61,14 @@ def parse_candle_stamp(text: str) -> int:
 
 
 @lru_cache(maxsize=512)
-def _date_text(day: int) -> str:
-    return (_EPOCH + timedelta(days=day)).isoformat()[:10]
-
-
-@lru_cache(maxsize=512)
 def _day_start_ns(text: str) -> int:
     # Only this form: fromisoformat alone would also take "2026-W01-1".
     if len(text) != 10 or text[4] != "-" or text[7] != "-" or not text.isascii():
         raise ValueError(text)
-    day = date.fromisoformat(text).toordinal() - _EPOCH_ORDINAL
-    return (day * _SECONDS_PER_DAY - IST_OFFSET_SECONDS) * NS_PER_SECOND
+    return at_ist(date.fromisoformat(text), 0, 0)
 
 
-@lru_cache(maxsize=_SECONDS_PER_DAY)
+@lru_cache(maxsize=86_400)
 def _time_of_day_ns(text: str) -> int:
     """Nanoseconds since midnight of `` HH:MM:SS``, the space in front included."""
     if len(text) != 9 or text[0] != " " or text[3] != ":" or text[6] != ":":

@@ -1,7 +1,7 @@
 from patang.domain.market import NS_PER_SECOND
-from patang.sandbox.clock import VirtualClock, ist_day, next_token_expiry_ns
+from patang.sandbox.clock import VirtualClock
 from patang.sandbox.settings import DEFAULT_START_NS
-from patang.wire.times import format_ist, parse_ist
+from patang.wire.times import format_ist
 
 
 class HandClock:
@@ -40,16 +40,3 @@ def test_falling_back_gives_up_the_time_that_was_not_computed():
 
 def test_default_start_is_in_continuous_trading_on_a_thursday():
     assert format_ist(DEFAULT_START_NS) == "2026-11-19 09:20:00"
-
-
-def test_tokens_die_at_six_in_the_morning_of_india():
-    assert format_ist(next_token_expiry_ns(DEFAULT_START_NS)) == "2026-11-20 06:00:00"
-    early = parse_ist("2026-11-19 05:59:59")
-    assert format_ist(next_token_expiry_ns(early)) == "2026-11-19 06:00:00"
-    at_six = parse_ist("2026-11-19 06:00:00")
-    assert format_ist(next_token_expiry_ns(at_six)) == "2026-11-20 06:00:00"
-
-
-def test_the_indian_day_rolls_at_midnight_of_india():
-    before = parse_ist("2026-11-19 23:59:59")
-    assert ist_day(before + NS_PER_SECOND) == ist_day(before) + 1
