@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from types import TracebackType
 from typing import Self, assert_never
 
 from patang.brokers.kite_news import AccountNews
@@ -104,12 +103,7 @@ class KiteBroker:
         ]
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         group, self._group = self._group, None
         if group is None:
             return

@@ -1,7 +1,6 @@
 """Zerodha's REST API: one typed coroutine for each endpoint."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 from urllib.parse import urlencode
 
@@ -68,12 +67,7 @@ class Kite:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:

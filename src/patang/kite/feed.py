@@ -5,7 +5,6 @@ import logging
 import random
 import time
 from collections.abc import Iterable, Mapping
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
@@ -145,12 +144,7 @@ class KiteFeed:
         self._reader = self._group.create_task(self._run(), name="kite-feed")
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -305,8 +299,12 @@ class KiteFeed:
                 self._queue.put(FeedNotice(text=words, is_error=True, received_ns=received_ns))
             case messages.BrokerMessage(words):
                 self._queue.put(FeedNotice(text=words, is_error=False, received_ns=received_ns))
-            case messages.Other():
+            case messages.Other(type):
                 self.counters.unknown_texts += 1
+                if type == "order":
+                    # Something happened to an order, and this is all that can be known of it.
+                    notice = "an order update could not be read; read the order book."
+                    self._queue.put(FeedNotice(text=notice, is_error=True, received_ns=received_ns))
 
     def _report_connection(self) -> None:
         self.counters.connections += 1

@@ -134,14 +134,24 @@ class Account:
             if order.order_id != without
         ]
 
+    @property
+    def realised(self) -> Decimal:
+        """Rupees won and lost on what was closed today, exact."""
+        return sum((one.realised for one in self.positions.values()), ZERO)
+
+    @property
+    def balance(self) -> Decimal:
+        """Rupees that margins can be blocked from, to the paisa."""
+        return to_paisa(self.opening + self.realised)
+
     def funds(self, last_price: PriceOf) -> Funds:
         """The figures of the moment."""
-        realised = sum((one.realised for one in self.positions.values()), ZERO)
+        realised = self.realised
         total = sum((one.pnl(last_price(one.instrument)) for one in self.positions.values()), ZERO)
         used = self.margin_used(self.exposures(last_price))
         return Funds(
             opening=self.opening,
-            available=to_paisa(self.opening + realised - used),
+            available=self.balance - used,
             margin_used=used,
             realised=to_paisa(realised),
             unrealised=to_paisa(total - realised),

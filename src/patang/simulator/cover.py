@@ -21,13 +21,12 @@ def check_cover(
     """
     if order.product is Product.CNC and order.side is Side.SELL:
         _check_holding(account, order, quantity)
-    everything = account.exposures(last_price)
     others = account.exposures(last_price, without=order.order_id)
     blocked = account.margin_used(others)
     price = terms.price or terms.trigger_price
     wanted = order_exposure(order, price, quantity, last_price)
     required = account.margin_used([*others, wanted]) - blocked
-    available = account.funds(last_price).available + account.margin_used(everything) - blocked
+    available = account.balance - blocked
     if required > max(available, ZERO):
         raise Refused(
             "MarginException",

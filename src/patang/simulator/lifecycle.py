@@ -92,12 +92,8 @@ class Lifecycle:
         if not keeps_place:
             self._stand(venue, order, at_ns, waits=waits)
             self.floor.run_triggers(venue, at_ns)
-        elif order.pending_quantity:
-            order.record(KiteStatus.OPEN, at_ns)
-            self._on_order(order)
         else:
-            del venue.resting[order.order_id]
-            self._end(order, KiteStatus.COMPLETE, at_ns)
+            self._rest_on(venue, order, at_ns)
 
     def cancel(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
         """Take a resting order out at its user's wish."""
@@ -175,6 +171,10 @@ class Lifecycle:
         self._on_trade(trade)
         if side is not execution.maker:
             return  # The incoming order's states follow when it has traded all it can.
+        self._rest_on(venue, order, at_ns)
+
+    def _rest_on(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
+        """A resting order has become smaller: it stays open, or it is complete."""
         if order.pending_quantity:
             order.record(KiteStatus.OPEN, at_ns)
             self._on_order(order)

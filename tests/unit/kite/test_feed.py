@@ -176,6 +176,15 @@ async def test_text_frames_become_order_updates_and_notices(ticker):
     assert feed.counters.unknown_texts == 2
 
 
+async def test_an_order_update_that_cannot_be_read_is_said_to_have_come(ticker):
+    ticker.acts = [sending('{"type":"order","data":{"order_id":9}}')]
+    async with a_feed(ticker) as feed:
+        _, notice = await collect(feed, lambda events: len(events) == 2)
+    assert isinstance(notice, FeedNotice)
+    assert notice.is_error
+    assert "order book" in notice.text
+
+
 async def test_a_broken_frame_is_counted_and_costs_nothing_else(ticker, caplog):
     good = encode_frame([ltp(INFY, 1)])
     half_good = encode_frame([ltp(INFY, 2), ltp(RELIANCE, 3)])[:-3]
