@@ -15,8 +15,61 @@ from patang.wire.account_rows import (
     SessionRow,
     UtilisedRow,
 )
+from patang.wire.alert_rows import (
+    AlertBasket,
+    AlertGtt,
+    AlertHistoryRow,
+    AlertItem,
+    AlertOrder,
+    AlertRow,
+)
+from patang.wire.autoslice_rows import (
+    AutosliceAck,
+    SliceError,
+    SliceRow,
+)
+from patang.wire.candle_rows import (
+    Candle,
+    Candles,
+)
+from patang.wire.gtt_rows import (
+    GttAck,
+    GttCondition,
+    GttOrderResult,
+    GttOrderRow,
+    GttResult,
+    GttRow,
+)
+from patang.wire.holding_rows import (
+    AuctionInstrumentRow,
+    CompactHoldingRow,
+    HoldingsAuthorisation,
+    HoldingsSummaryRow,
+    TriggerRangeRow,
+)
+from patang.wire.margin_rows import (
+    BasketMarginRow,
+    ChargesRow,
+    GstRow,
+    MarginPnl,
+    OrderChargesRow,
+    OrderMarginRow,
+)
+from patang.wire.mf_rows import (
+    MfHoldingRow,
+    MfOrderAck,
+    MfOrderRow,
+    MfSipAck,
+    MfSipRow,
+    MfTradeRow,
+)
 from patang.wire.order_rows import OrderAck, OrderRow, Postback, TradeRow
 from patang.wire.portfolio_rows import HoldingRow, MtfRow, PositionRow, Positions
+from patang.wire.profile_rows import (
+    BankAccount,
+    FullProfileRow,
+    RenewedSessionRow,
+)
 from patang.wire.quote_rows import DepthEntry, DepthRow, LtpRow, OhlcFields, OhlcRow, QuoteRow
 from patang.wire.row import Document, Row, encode_row, remember_source
 
@@ -45,4 +98,41 @@ __all__ = [
     "OhlcFields",
     "OhlcRow",
     "QuoteRow",
+    "AlertBasket",
+    "AlertGtt",
+    "AlertHistoryRow",
+    "AlertItem",
+    "AlertOrder",
+    "AlertRow",
+    "AutosliceAck",
+    "SliceError",
+    "SliceRow",
+    "Candle",
+    "Candles",
+    "GttAck",
+    "GttCondition",
+    "GttOrderResult",
+    "GttOrderRow",
+    "GttResult",
+    "GttRow",
+    "AuctionInstrumentRow",
+    "CompactHoldingRow",
+    "HoldingsAuthorisation",
+    "HoldingsSummaryRow",
+    "TriggerRangeRow",
+    "BasketMarginRow",
+    "ChargesRow",
+    "GstRow",
+    "MarginPnl",
+    "OrderChargesRow",
+    "OrderMarginRow",
+    "MfHoldingRow",
+    "MfOrderAck",
+    "MfOrderRow",
+    "MfSipAck",
+    "MfSipRow",
+    "MfTradeRow",
+    "BankAccount",
+    "FullProfileRow",
+    "RenewedSessionRow",
 ]
