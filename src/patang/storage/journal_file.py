@@ -18,7 +18,6 @@ from patang.storage.reading import (
     FORMAT_VERSION,
     TABLE,
     check_header,
-    checked_rows,
     read_journal,
 )
 
@@ -57,12 +56,9 @@ class JournalFile:
         check_header(path)
         lock = _lock(path, "open")
         try:
+            # Read first: a journal that is refused keeps every byte as it is.
+            head = _head_to_continue(path)
             connection = _connect(path)
-            try:
-                head = _head_to_continue(connection, path)
-            except BaseException:
-                connection.close()
-                raise
         except BaseException:
             lock.release()
             raise
@@ -172,9 +168,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _head_to_continue(connection: sqlite3.Connection, path: Path) -> Head:
+def _head_to_continue(path: Path) -> Head:
     head = START
-    for row in checked_rows(connection, path):
+    for row in read_journal(path):
         if row.kind == SEAL:
             raise JournalError(
                 path, f"Journal {path} is sealed: its run is finished.", "Start a new journal."

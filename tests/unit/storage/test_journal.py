@@ -324,3 +324,21 @@ def test_another_program_holding_the_file_is_reported(
     assert "other program" in caught.value.remedy
     intruder.close()
     journal.close()
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_a_journal_that_cannot_be_continued_keeps_its_bytes(
+    tmp_path: Path, is_sealed: bool
+) -> None:
+    path = tmp_path / "run.journal"
+    with Journal.create(path) as journal:
+        journal.append("tick", b"1")
+        if is_sealed:
+            journal.seal("ab")
+    if not is_sealed:
+        path.write_bytes(path.read_bytes().replace(b"tick", b"tock"))
+    before = path.read_bytes()
+    with pytest.raises(JournalError):
+        Journal.open_for_append(path)
+    assert path.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [path]
