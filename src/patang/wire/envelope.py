@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from patang.wire.errors import DataException, KiteError, NetworkException, error_class
+from patang.wire.row import decode_row
 from patang.wire.rows import Document, encode_row, remember_source
 
 T = TypeVar("T")
@@ -81,7 +82,7 @@ def decode_success(
     """
     if status < 400:
         try:
-            reply = _cached_decoder(type_).decode(body)
+            reply = decode_row(_cached_decoder(type_), body)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             problem = str(error)
         else:

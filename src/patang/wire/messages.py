@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from patang.domain.errors import PatangError
+from patang.wire.row import decode_row
 from patang.wire.rows import Document, Postback, encode_row, remember_source
 from patang.wire.ticks import TickMode
 
@@ -146,7 +147,7 @@ def decode_text(text: str | bytes) -> ServerText:
     try:
         match frame.type:
             case "order":
-                order = _postbacks.decode(frame.data)
+                order = decode_row(_postbacks, frame.data)
                 remember_source(order, Document(bytes(frame.data)), ())
                 return OrderUpdate(order)
             case "error":

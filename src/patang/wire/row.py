@@ -5,11 +5,15 @@ unknown fields are never lost and cost nothing.
 """
 
 import copy
-from typing import Any, ClassVar
+from decimal import Decimal
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+_parser = msgspec.json.Decoder(float_hook=Decimal)
+
+T = TypeVar("T")
 
 
 class Document:
@@ -68,6 +72,32 @@ def remember_source(value: object, document: Document, path: tuple[str | int, ..
     elif isinstance(value, dict):
         for key, item in value.items():
             remember_source(item, document, (*path, key))
+
+
+def decode_row(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
+    """Decode as the decoder's type; a field that is unexpectedly null counts as left out.
+
+    The official clients read a null as nothing wherever it stands, so nothing keeps the server
+    from sending one; a single null must not make a whole order book unreadable.
+
+    Raises:
+        msgspec.DecodeError: no JSON, or not of the type either way.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        try:
+            return msgspec.convert(_without_nulls(_parser.decode(body)), decoder.type)
+        except msgspec.ValidationError:
+            raise error from None
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+    if isinstance(value, list):
+        return [_without_nulls(part) for part in value]
+    return value
 
 
 def encode_row(value: object) -> bytes:

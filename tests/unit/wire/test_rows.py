@@ -1,6 +1,11 @@
 from decimal import Decimal
 
+import msgspec
+import pytest
+
 from patang.wire.envelope import decode_success, encode_success
+from patang.wire.errors import DataException
+from patang.wire.messages import OrderUpdate, decode_text
 from patang.wire.rows import MarginsRow, OrderRow, Positions, QuoteRow, SessionRow
 
 ORDER = {
@@ -88,3 +93,22 @@ def test_tokens_do_not_show_in_a_repr():
     row = SessionRow(user_id="AB1234", access_token="S3CRET", login_time="2026-01-05 09:00:00")
     assert "S3CRET" not in repr(row)
     assert "AB1234" in repr(row)
+
+
+def test_a_null_where_none_is_expected_counts_as_left_out():
+    row = ORDER | {"disclosed_quantity": None, "variety": None, "average_price": 109.4}
+    body = msgspec.json.encode({"status": "success", "data": [row]})
+    (order,) = decode_success(200, "application/json", body, list[OrderRow])
+    assert (order.disclosed_quantity, order.variety) == (0, "regular")
+    assert order.average_price == Decimal("109.4")
+    assert order.to_dict() == row
+    update = decode_text(msgspec.json.encode({"type": "order", "data": row}))
+    assert isinstance(update, OrderUpdate)
+    assert update.order.order_id == order.order_id
+
+
+@pytest.mark.parametrize("field", ["order_id", "status", "quantity"])
+def test_a_null_in_a_field_that_must_be_there_is_an_error(field):
+    body = msgspec.json.encode({"status": "success", "data": [ORDER | {field: None}]})
+    with pytest.raises(DataException, match=field):
+        decode_success(200, "application/json", body, list[OrderRow])
