@@ -387,16 +387,17 @@ def test_limits_count_by_class_within_a_virtual_second(start_sandbox):
 
 
 def test_tokens_expire_at_six_of_the_virtual_morning(start_sandbox):
-    sandbox = start_sandbox(start_ns=parse_ist("2026-11-20 05:59:58"), rate_limits=False)
+    six_ns = parse_ist("2026-11-20 06:00:00")
+    sandbox = start_sandbox(start_ns=six_ns - 2 * 1_000_000_000, rate_limits=False)
     client = KiteConnect(api_key=sandbox.api_key, root=sandbox.root)
     client.set_access_token(sandbox.access_token("AB1234"))
-    assert client.profile()["user_id"] == "AB1234"
-    with pytest.raises(kex.InputException, match="markets are not open"):
-        buy(client)
-    while virtual_now(sandbox) < parse_ist("2026-11-20 06:00:00"):
-        time.sleep(0.05)
     with pytest.raises(kex.TokenException):
-        client.orders()
+        while True:
+            before_ns = virtual_now(sandbox)
+            assert client.profile()["user_id"] == "AB1234"
+            assert before_ns < six_ns
+            time.sleep(0.05)
+    assert virtual_now(sandbox) >= six_ns
     client.reqsession.close()
 
 
