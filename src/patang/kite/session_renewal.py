@@ -1,0 +1,64 @@
+"""What happens when a session dies under a client: one new login for everybody who waits.
+
+Kite's sessions end each morning and ordinary apps get no refresh token, so a new one takes a
+login. The hook that makes it is awaited once for each dead token, however many calls noticed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from patang.domain.secret import Secret
+from patang.wire.errors import TokenException
+
+SessionExpiryHook = Callable[[], Awaitable[str | Secret | None]]
+"""Called when the session has died. Returns the new access token, or None if there is none."""
+
+
+class SessionRenewal:
+    """Awaits the hook, single flight; every caller gets the same token or the same failure."""
+
+    def __init__(self, hook: SessionExpiryHook) -> None:
+        self._hook = hook
+        self._one_at_a_time = asyncio.Lock()
+        self._dead: Secret | None = None
+        self._outcome: Secret | Exception | None = None
+
+    async def renew(self, dead: Secret | None, current: Secret | None) -> Secret:
+        """A token to use instead of ``dead``, the one that was just refused.
+
+        ``current`` is what the client holds now. If that is another one, somebody has renewed it
+        since the refused call left, and the hook is not asked. A token whose renewal failed is
+        not renewed again until ``refresh``, or a new token, says so. A call that is cancelled
+        while it asks the hook leaves that to the next one that waits.
+
+        Raises:
+            TokenException: the hook had no token to give.
+            Exception: whatever the hook raised, to everybody who waited for it.
+        """
+        if current is not None and current != dead:
+            return current
+        async with self._one_at_a_time:
+            if self._outcome is None or self._dead != dead:
+                self._dead, self._outcome = dead, None
+                self._outcome = await self._ask()
+            if isinstance(self._outcome, Exception):
+                raise self._outcome
+            return self._outcome
+
+    async def refresh(self, current: Secret | None) -> Secret:
+        """Ask the hook although nothing was refused, or although it failed; raises as ``renew``."""
+        if not self._one_at_a_time.locked():
+            self._outcome = None
+        return await self.renew(current, current)
+
+    async def _ask(self) -> Secret | Exception:
+        try:
+            token = await self._hook()
+        except Exception as error:  # noqa: BLE001 - kept, and raised to everybody who waits
+            return error
+        if token:
+            return Secret(token)
+        return TokenException(
+            "the session has ended, and its expiry hook brought no new one.",
+            remedy="Log in again: patang login.",
+        )
