@@ -27,7 +27,7 @@ from patang.kite.client import Kite
 from patang.kite.clock import Clock
 from patang.kite.errors import OrderOutcomeUnknown
 from patang.kite.feed_events import OrderUpdate
-from patang.kite.governor import Lane, OrderGovernor
+from patang.kite.governor import Governor, Lane
 from patang.wire.errors import DataException, KiteError
 from patang.wire.rows import PositionRow
 from patang.wire.translate import fill_of, order_updated, place_form
@@ -56,7 +56,7 @@ class KiteBroker:
         *,
         mode: Mode,
         clock: Clock,
-        governor: OrderGovernor | None = None,
+        governor: Governor | None = None,
     ) -> None:
         """Bind a client to a mode.
 
@@ -72,7 +72,7 @@ class KiteBroker:
         self._kite = kite
         self._mode = mode
         self._clock = clock
-        self._governor = governor or OrderGovernor(clock)
+        self._governor = governor or Governor(clock)
         self._events: asyncio.Queue[BrokerEvent | None] = asyncio.Queue(_MAX_EVENTS)
         self._group: asyncio.TaskGroup | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -98,8 +98,7 @@ class KiteBroker:
             raise InvariantBroken("this KiteBroker is already running.")
         self._group = group = await asyncio.TaskGroup().__aenter__()
         self._background = [
-            group.create_task(self._governor.run(), name="order-governor"),
-            *(group.create_task(task(), name=name) for name, task in self._news.tasks.items()),
+            group.create_task(task(), name=name) for name, task in self._news.tasks.items()
         ]
         return self
 
@@ -181,7 +180,7 @@ class KiteBroker:
         lane = Lane.EXIT if intent.reduces else Lane.ENTRY
         try:
             form = place_form(intent)
-            async with self._governor.slot(lane):
+            async with self._governor.slot(lane=lane, orders=1):
                 order_id = await self._kite.place(form)
         except InvalidValue as error:
             self._refused(intent, "InputException", str(error))
@@ -208,7 +207,7 @@ class KiteBroker:
     async def _cancel(self, command: CancelOrder) -> None:
         variety = self._news.variety_of(command.order_id)
         try:
-            async with self._governor.slot(Lane.CANCEL):
+            async with self._governor.slot(lane=Lane.CANCEL):
                 await self._kite.cancel_order(variety, command.order_id)
         except (KiteError, InvalidValue) as error:
             self._emit(

@@ -27,3 +27,21 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait that long."""
         await asyncio.sleep(seconds)
+
+
+async def sleep_or_event(clock: Clock, seconds: float, event: asyncio.Event) -> None:
+    """Return when ``event`` is set, or when the venue's clock has moved on by ``seconds``."""
+    if event.is_set():
+        return
+    async with asyncio.TaskGroup() as group:
+        waits = [
+            group.create_task(clock.sleep(seconds)),
+            group.create_task(_until_set(event)),
+        ]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+
+async def _until_set(event: asyncio.Event) -> None:
+    await event.wait()

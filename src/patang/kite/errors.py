@@ -3,8 +3,28 @@
 from patang.wire.errors import KiteError, NetworkException
 
 
-class ConnectFailed(NetworkException):
+class NotSent(NetworkException):
+    """Nothing left this machine, so nothing can have come of it."""
+
+
+class ConnectFailed(NotSent):
     """No connection could be made: the server saw no byte of the request."""
+
+
+class LimitReached(NotSent):
+    """A limit of the account is used up, and waiting for it would be no use. ``limit`` names it."""
+
+    def __init__(self, limit: str, message: str, remedy: str = "") -> None:
+        self.limit = limit
+        super().__init__(message, remedy=remedy)
+
+
+class CircuitOpen(NotSent):
+    """The server failed so often lately that it is given a pause. Cancels and exits still go."""
+
+
+class AccountStateUnusable(NotSent):
+    """The file in which the processes of an account share their limits cannot be used."""
 
 
 class ReplyLost(NetworkException):

@@ -1,6 +1,6 @@
 """Which failures leave an order's fate open."""
 
-from patang.kite.errors import ConnectFailed
+from patang.kite.errors import NotSent
 from patang.wire.errors import DataException, KiteError, NetworkException
 
 _TOO_MANY_REQUESTS = 429
@@ -9,11 +9,11 @@ _TOO_MANY_REQUESTS = 429
 def is_ambiguous(error: KiteError) -> bool:
     """Whether an order request that ended in ``error`` may nevertheless have been carried out.
 
-    Definite are only a connection that never was, a rate limit's refusal, and a refusal that
+    Definite are only a request that never left, a rate limit's refusal, and a refusal that
     Kite itself words with a status below 500. A 400 that says the request timed out is not one:
     the order may still go through. Source: Kite Connect v3, exceptions; Zerodha's forum.
     """
-    if isinstance(error, ConnectFailed) or error.status == _TOO_MANY_REQUESTS:
+    if isinstance(error, NotSent) or error.status == _TOO_MANY_REQUESTS:
         return False
     if isinstance(error, NetworkException | DataException):
         return True
