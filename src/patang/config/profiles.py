@@ -15,7 +15,7 @@ from pydantic_settings import (
 )
 
 from patang.config.errors import ConfigInvalid, first_failure
-from patang.config.kite import KiteConfig
+from patang.config.profile import Profile
 from patang.domain.enums import Mode
 
 PROFILES_FILE = "profiles.toml"
@@ -38,9 +38,9 @@ class Profiles(BaseSettings):
     )
 
     profile: str | None = None
-    profiles: dict[str, KiteConfig] = {}
+    profiles: dict[str, Profile] = {}
 
-    def chosen(self) -> tuple[str, KiteConfig]:
+    def chosen(self) -> tuple[str, Profile]:
         """The profile to use and its name.
 
         Raises:
@@ -129,9 +129,9 @@ def checked_name(name: str) -> str:
     return name
 
 
-def profile_text(name: str, config: KiteConfig) -> str:
+def profile_text(name: str, config: Profile) -> str:
     """The section of ``profiles.toml`` that says what ``config`` holds; defaults are left out."""
-    bare = KiteConfig(mode=config.mode, api_key=config.api_key, root=config.root)
+    bare = Profile(mode=config.mode, api_key=config.api_key, root=config.root)
     told = {"mode", "api_key"} | ({"root"} if config.mode is Mode.SANDBOX else set())
     lines = [
         f"{field} = {json.dumps(value)}"
@@ -139,6 +139,34 @@ def profile_text(name: str, config: KiteConfig) -> str:
         if field in told or value != getattr(bare, field)
     ]
     return "\n".join([f"[profiles.{checked_name(name)}]", *lines]) + "\n"
+
+
+def add_profile(folder: Path, name: str, profile: Profile) -> Path:
+    """Append a profile to the file of a configuration folder, in one step; returns the file.
+
+    Raises:
+        ConfigInvalid: the name is taken or no name, or the file cannot be written.
+    """
+    path = folder / PROFILES_FILE
+    section = profile_text(name, profile)
+    if name in read_profiles(folder).profiles:
+        raise ConfigInvalid(
+            "profile", f"there is a profile {name!r} already.", f"Change it in {path}."
+        )
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        draft = path.with_name(f".{path.name}.new")
+        joint = "\n" if before else ""
+        draft.write_text(f"{before}{joint}{section}", encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise ConfigInvalid(
+            PROFILES_FILE,
+            f"{path} cannot be written: {error.strerror}.",
+            "Set PATANG_CONFIG_DIR to a folder of your own.",
+        ) from None
+    return path
 
 
 def _where(error: tomllib.TOMLDecodeError) -> str:

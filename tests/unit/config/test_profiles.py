@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from patang.config.errors import ConfigInvalid
-from patang.config.kite import KiteConfig
-from patang.config.profiles import profile_text, read_profiles
+from patang.config.profile import Profile
+from patang.config.profiles import add_profile, profile_text, read_profiles
 from patang.domain.enums import Mode
 
 LIVE = '[profiles.home]\nmode = "live"\napi_key = "abc123"\n'
@@ -127,8 +127,25 @@ def test_an_environment_that_is_no_json_is_named(
 
 
 def test_a_written_profile_reads_back_equal(tmp_path: Path) -> None:
-    live = KiteConfig(mode=Mode.LIVE, api_key="abc123", redirect_port=5000)
-    toy = KiteConfig(mode=Mode.SANDBOX, api_key="k", root="http://127.0.0.1:8000")
+    live = Profile(mode=Mode.LIVE, api_key="abc123", redirect_port=5000)
+    toy = Profile(mode=Mode.SANDBOX, api_key="k", root="http://127.0.0.1:8000")
     text = profile_text("home", live) + "\n" + profile_text("toy", toy)
     assert "ws.kite.trade" not in text
     assert read_profiles(written(tmp_path, text)).profiles == {"home": live, "toy": toy}
+
+
+def test_profiles_are_added_beside_those_that_are_there(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    live = Profile(mode=Mode.LIVE, api_key="abc123")
+    toy = Profile(mode=Mode.SANDBOX, api_key="k", root="http://127.0.0.1:8000")
+    add_profile(folder, "home", live)
+    path = add_profile(folder, "toy", toy)
+    assert read_profiles(folder).profiles == {"home": live, "toy": toy}
+    assert [each.name for each in folder.iterdir()] == [path.name]
+    with pytest.raises(ConfigInvalid, match="already"):
+        add_profile(folder, "home", toy)
+    with pytest.raises(ConfigInvalid, match="no name"):
+        add_profile(folder, "../home", toy)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigInvalid, match="cannot be"):
+        add_profile(tmp_path / "file", "home", live)

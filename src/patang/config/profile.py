@@ -1,4 +1,4 @@
-"""How one account of Kite is reached: the mode, the addresses, the key of the app."""
+"""A profile: how one account of Kite is reached. Mode, addresses, key of the app."""
 
 from typing import Literal, Self
 
@@ -17,8 +17,8 @@ from patang.wire.addresses import (
 DEFAULT_REDIRECT_PORT = 5010
 
 
-class KiteConfig(BaseModel):
-    """One profile. ``mode`` has no default, and it must agree with the addresses.
+class Profile(BaseModel):
+    """How one account is reached. ``mode`` has no default, and it must agree with the addresses.
 
     ``redirect_port`` is the port of 127.0.0.1 in the app's registered redirect URL. Access tokens
     and the API secret are no settings: they are kept encrypted (docs/login.md).
