@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from patang.domain.order import DONE, TRANSITIONS
-from patang.wire.endpoints import ENDPOINTS
+from patang.wire.endpoints import ENDPOINTS, Endpoint, Standing
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 BEGIN, END = "<!-- generated: tools/write_tables.py -->", "<!-- end -->"
@@ -33,14 +33,19 @@ def order_diagram() -> Iterator[str]:
 
 def endpoint_table() -> Iterator[str]:
     """One row for each route."""
-    yield "| Name | Route | Parameters travel as | Rate class | Sent again after a failure |"
-    yield "|---|---|---|---|---|"
+    yield "| Name | Route | Parameters travel as | Rate class | Sent again | Known from | Call |"
+    yield "|---|---|---|---|---|---|---|"
     for endpoint in ENDPOINTS.values():
         again = "may be" if endpoint.retryable else "never"
         yield (
             f"| `{endpoint.name}` | `{endpoint.method} {endpoint.path}` | {endpoint.body} "
-            f"| {endpoint.rate.name.lower()} | {again} |"
+            f"| {endpoint.rate.name.lower()} | {again} | {_known_from(endpoint)} "
+            f"| `Kite.{endpoint.call}` |"
         )
+
+
+def _known_from(endpoint: Endpoint) -> str:
+    return "Kite's pages" if endpoint.standing is Standing.DOCUMENTED else endpoint.standing.value
 
 
 TABLES = {"orders.md": order_diagram, "endpoints.md": endpoint_table}

@@ -6,7 +6,14 @@ from decimal import Decimal
 import pytest
 
 from patang.domain.enums import Exchange
-from patang.kite import Kite, NetworkException, OrderOutcomeUnknown, TokenException
+from patang.kite import (
+    GeneralException,
+    Kite,
+    NetworkException,
+    OrderOutcomeUnknown,
+    TokenException,
+)
+from patang.sandbox.unserved import UNSERVED
 from patang.wire.endpoints import ENDPOINTS
 from patang.wire.rows import MarginsRow, OrderRow, Positions, SegmentRow
 
@@ -66,6 +73,7 @@ async def test_reads_are_typed_and_lose_nothing(client):
         name: endpoint
         for name, endpoint in ENDPOINTS.items()
         if endpoint.method == "GET"
+        and name not in UNSERVED
         and endpoint.response is not bytes
         and not endpoint.parameters
         and not endpoint.instrument_cap
@@ -142,3 +150,9 @@ async def test_a_sandbox_that_is_gone_is_a_network_error(start_sandbox):
         gone.stop()
         with pytest.raises(NetworkException):
             await kite.profile()
+
+
+async def test_a_route_that_is_not_served_yet_answers_like_an_unknown_address(client):
+    with pytest.raises(GeneralException, match="Route not found") as failure:
+        await client.mf_holdings()
+    assert failure.value.status == 404

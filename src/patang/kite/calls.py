@@ -13,6 +13,7 @@ from patang.wire.errors import KiteError, TokenException
 
 Parameters = Mapping[str, str] | Sequence[tuple[str, str]]
 
+_JSON_TYPE = "application/json"
 _FORM_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -34,15 +35,21 @@ class Caller:
         self._timeouts = timeouts
 
     async def send(
-        self, endpoint: Endpoint, path: Mapping[str, str], parameters: Parameters
+        self,
+        endpoint: Endpoint,
+        path: Mapping[str, str],
+        parameters: Parameters,
+        content: bytes = b"",
     ) -> Response:
         """Send one request and return the answer, whatever its status.
+
+        ``content`` is the body of an endpoint that takes JSON; its parameters are in the query.
 
         Raises:
             TokenException: the endpoint needs a session and there is none.
             ConnectFailed, ReplyLost: see ``Transport.send``.
         """
-        return await self._opened().send(self._request(endpoint, path, parameters))
+        return await self._opened().send(self._request(endpoint, path, parameters, content))
 
     async def close(self) -> None:
         """Release the connections; the next call opens new ones."""
@@ -58,14 +65,20 @@ class Caller:
         return self._transport
 
     def _request(
-        self, endpoint: Endpoint, path: Mapping[str, str], parameters: Parameters
+        self,
+        endpoint: Endpoint,
+        path: Mapping[str, str],
+        parameters: Parameters,
+        content: bytes,
     ) -> Request:
         headers = dict(COMMON_HEADERS)
         if endpoint.needs_session:
             headers["Authorization"] = self._authorization()
         url = f"{self.root}{endpoint.url_path(**path)}"
         encoded = urlencode(parameters)
-        body = b""
+        body = content
+        if endpoint.body is BodyKind.JSON:
+            headers["Content-Type"] = _JSON_TYPE
         if endpoint.body is BodyKind.FORM:
             headers["Content-Type"] = _FORM_TYPE
             body = encoded.encode()

@@ -20,6 +20,7 @@ from patang.sandbox.login import finish_page, login_page
 from patang.sandbox.ready import ClockReading
 from patang.sandbox.sessions import BAD_ACCESS, Session
 from patang.sandbox.ticker import Subscriber, refuse
+from patang.sandbox.unserved import UNSERVED
 from patang.sandbox.world import World
 from patang.simulator.errors import Refused
 from patang.wire.endpoints import ENDPOINTS, Endpoint, RateClass
@@ -59,7 +60,7 @@ HANDLERS: dict[str, Handler] = {
     "ohlc": quote_routes.ohlc,
     "ltp": quote_routes.ltp,
 }
-"""What answers each route of the endpoint table, by the route's name."""
+"""What answers a route of the endpoint table, by the route's name; the rest is ``UNSERVED``."""
 
 # These bring their credentials as parameters; a header that some client sends along is ignored.
 _CREDENTIALS_IN_PARAMETERS = {"generate_session", "invalidate_session"}
@@ -85,6 +86,8 @@ def build_app(world: World) -> ASGIApp:
 
 
 def _respond_to(world: World, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    if endpoint.name in UNSERVED:
+        return _nowhere
     handler = HANDLERS[endpoint.name]
 
     async def respond(request: Request) -> Response:
@@ -188,6 +191,10 @@ def _tick_to(world: World) -> Callable[[WebSocket], Awaitable[None]]:
         )
 
     return tick
+
+
+async def _nowhere(_request: Request) -> Response:
+    return _failure(GeneralException("Route not found", status=404))
 
 
 async def _no_route(_request: Request, error: Exception) -> Response:

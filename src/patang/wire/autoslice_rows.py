@@ -41,13 +41,13 @@ class AutosliceAck(Row, frozen=True, kw_only=True, dict=True):
 
     parts: ClassVar[tuple[str, ...]] = ("children",)
 
-    order_id: str = ""
+    order_id: str
     children: list[SliceRow] | UnsetType = UNSET
 
     @property
     def placed(self) -> list[str]:
         """Ids of the orders that were placed."""
-        if not self.children:
+        if self.children is UNSET or (self.order_id and not self.children):
             return [self.order_id] if self.order_id else []
         return [child.order_id for child in self.children if child.order_id]
 

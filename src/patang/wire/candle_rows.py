@@ -1,11 +1,12 @@
 """Historical candles. Source: Kite Connect v3, historical candle data."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
 
-from patang.wire.row import Document
+from patang.wire.row import Row
 from patang.wire.times import parse_candle_stamp
 
 _IST = timezone(timedelta(hours=5, minutes=30), "IST")
@@ -43,19 +44,21 @@ class Candle(msgspec.Struct, frozen=True, array_like=True):
         return values if self.oi is not None else values[:-1]
 
 
-class Candles(list[Candle]):
-    """The candles of one answer, oldest first; a plain list that still knows the server's JSON."""
-
-    document: Document | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The server's ``data``: ``{"candles": [[...], ...]}``."""
-        if self.document is not None:
-            return self.document.at(("data",))  # type: ignore[no-any-return]
-        return {"candles": [candle.to_list() for candle in self]}
-
-
-class CandleTable(msgspec.Struct, frozen=True):
+class CandleTable(Row, frozen=True, kw_only=True, dict=True):
     """What the server's ``data`` is."""
 
     candles: list[Candle]
+
+
+class Candles(list[Candle]):
+    """The candles of one answer, oldest first; a plain list that still knows the server's JSON."""
+
+    def __init__(self, candles: Iterable[Candle] = (), table: CandleTable | None = None) -> None:
+        super().__init__(candles)
+        self._table = table
+
+    def to_dict(self) -> dict[str, Any]:
+        """The server's ``data``: ``{"candles": [[...], ...]}``."""
+        if self._table is not None:
+            return self._table.to_dict()
+        return {"candles": [candle.to_list() for candle in self]}

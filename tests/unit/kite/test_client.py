@@ -87,7 +87,7 @@ def test_raw_names_what_it_has():
     assert {"orders", "place_order", "quote", "margins"} <= set(RAW_CALLS) <= set(dir(Kite))
     assert sorted(dir(kite.raw)) == sorted(RAW_CALLS)
     with pytest.raises(AttributeError, match="orders"):
-        kite.raw.instruments  # noqa: B018
+        kite.raw.close  # noqa: B018
 
 
 async def test_an_order_travels_as_kite_wants_it():
@@ -173,10 +173,34 @@ async def test_quotes_repeat_the_key_and_are_typed():
     assert quotes["NSE:NIFTY 50"].last_price == Decimal("23450.55")
 
 
-async def test_quotes_beyond_the_cap_or_for_nothing_are_refused_here():
+def echoing_prices():
+    """A transport that answers with a price for each instrument that is asked about."""
+
+    async def answer(request: Request) -> Response:
+        asked = [key for _, key in parse_qsl(urlsplit(request.url).query)]
+        quotes = {key: {"instrument_token": 1, "last_price": 2.5} for key in asked}
+        body = msgspec.json.encode({"status": "success", "data": quotes})
+        return Response(status=200, headers={"content-type": "application/json"}, body=body)
+
+    return MemoryTransport(answer)
+
+
+@pytest.mark.parametrize(
+    ("count", "key", "requests"),
+    [(1000, "NSE:S{}", 1), (1001, "NSE:S{}", 2), (1000, "NFO:NIFTY25N0424400CE{}", 2)],
+)
+async def test_quotes_beyond_the_cap_or_a_long_query_are_asked_for_in_parts(count, key, requests):
+    transport = echoing_prices()
+    keys = [key.format(number) for number in range(count)]
+    quotes = await a_kite(transport).ltp(keys)
+    assert list(quotes) == keys
+    assert len(transport.sent) == requests
+    assert max(len(request.url) for request in transport.sent) < 23_000
+    assert list(await a_kite(transport).raw.ltp(*keys)) == keys
+
+
+async def test_quotes_for_nothing_are_refused_here():
     kite = a_kite(answering({}))
-    with pytest.raises(InvalidValue, match="501 in one call; quote takes 500"):
-        await kite.quote(*[f"NSE:S{n}" for n in range(501)])
     with pytest.raises(InvalidValue, match="none given"):
         await kite.ltp()
     with pytest.raises(InvalidValue, match="instruments"):
@@ -271,10 +295,6 @@ def test_the_broker_is_never_spoken_to_without_tls(root):
         Kite("key", root=root)
 
 
-def test_every_endpoint_of_the_table_has_a_method():
-    elsewhere = {
-        "invalidate_session": "invalidate_access_token",
-        "margins_segment": "margins",
-        "instruments_exchange": "instruments",
-    }
-    assert all(hasattr(Kite, elsewhere.get(name, name)) for name in ENDPOINTS)
+def test_every_endpoint_of_the_table_has_a_method_and_a_raw_twin():
+    assert all(hasattr(Kite, endpoint.call) for endpoint in ENDPOINTS.values())
+    assert {endpoint.call for endpoint in ENDPOINTS.values()} <= set(RAW_CALLS)

@@ -1,7 +1,7 @@
 import pytest
 
 from patang.domain.errors import InvalidValue
-from patang.wire.endpoints import ENDPOINTS, BodyKind, RateClass
+from patang.wire.endpoints import ENDPOINTS, BodyKind, RateClass, Standing
 
 
 def test_paths_are_percent_encoded():
@@ -24,9 +24,11 @@ def test_missing_empty_and_unknown_parameters_are_refused(parameters):
         ENDPOINTS["cancel_order"].url_path(**parameters)
 
 
-def test_only_reads_may_be_sent_twice():
-    assert {e.method for e in ENDPOINTS.values() if e.retryable} == {"GET"}
+def test_only_reads_and_calculations_may_be_sent_twice():
+    repeatable = {name for name, e in ENDPOINTS.items() if e.retryable and e.method != "GET"}
+    assert repeatable == {"order_margins", "basket_order_margins", "get_virtual_contract_note"}
     assert not any(e.retryable for e in ENDPOINTS.values() if e.rate is RateClass.ORDER)
+    assert all(e.retryable for e in ENDPOINTS.values() if e.method == "GET")
 
 
 def test_order_writes_and_quotes_have_their_own_rate_class():
@@ -35,11 +37,18 @@ def test_order_writes_and_quotes_have_their_own_rate_class():
     }
     assert by_class[RateClass.ORDER] == {"place_order", "modify_order", "cancel_order"}
     assert by_class[RateClass.QUOTE] == {"quote", "ohlc", "ltp"}
+    assert by_class[RateClass.HISTORICAL] == {"historical_data"}
 
 
-def test_only_post_and_put_carry_a_form():
+def test_only_post_and_put_carry_a_body():
     for endpoint in ENDPOINTS.values():
-        assert (endpoint.body is BodyKind.FORM) == (endpoint.method in {"POST", "PUT"})
+        assert (endpoint.body is not BodyKind.QUERY) == (endpoint.method in {"POST", "PUT"})
+
+
+def test_fund_writes_are_marked_as_closed_by_the_broker():
+    closed = {name for name, e in ENDPOINTS.items() if e.standing is Standing.CLOSED}
+    writes = {n for n, e in ENDPOINTS.items() if e.path.startswith("/mf/") and e.method != "GET"}
+    assert closed == writes
 
 
 def test_each_method_and_path_stands_once():
@@ -47,5 +56,6 @@ def test_each_method_and_path_stands_once():
     assert len(routes) == len(set(routes))
 
 
-def test_the_login_needs_no_session():
-    assert [name for name, e in ENDPOINTS.items() if not e.needs_session] == ["generate_session"]
+def test_logging_in_and_renewing_need_no_session():
+    free = [name for name, e in ENDPOINTS.items() if not e.needs_session]
+    assert free == ["generate_session", "renew_access_token"]

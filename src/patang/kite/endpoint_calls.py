@@ -1,0 +1,80 @@
+"""How every method of the client works: one endpoint, one request, one decoded answer."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from patang.kite.calls import Caller, Parameters, order_failure
+from patang.wire.endpoints import ENDPOINTS, Endpoint
+from patang.wire.envelope import decode_success
+from patang.wire.errors import KiteError
+from patang.wire.row import Row
+
+T = TypeVar("T")
+
+
+class EndpointCalls:
+    """The base of the client's rooms. With ``_is_raw`` the answers are the server's JSON."""
+
+    _caller: Caller
+    _is_raw: bool
+
+    async def _call(
+        self,
+        name: str,
+        answer: type[T],
+        path: Mapping[str, str] | None = None,
+        parameters: Parameters = (),
+        content: bytes = b"",
+    ) -> T:
+        """Ask an endpoint. ``parameters`` travel as it wants them, ``content`` is a JSON body."""
+        shape: Any = Any if self._is_raw else answer
+        decoded: T = await self._decoded(ENDPOINTS[name], shape, path or {}, parameters, content)
+        return decoded
+
+    async def _decoded(
+        self,
+        endpoint: Endpoint,
+        shape: Any,
+        path: Mapping[str, str],
+        parameters: Parameters,
+        content: bytes = b"",
+    ) -> Any:
+        """Send one request and read its answer as ``shape``: the one place that does both."""
+        response = await self._caller.send(endpoint, path, parameters, content)
+        if endpoint.response is bytes and response.status == 200:
+            return response.body
+        return decode_success(
+            response.status,
+            response.content_type,
+            response.body,
+            shape,
+            request_id=response.headers.get("x-request-id"),
+        )
+
+    async def _typed(self, name: str, answer: type[T], parameters: Parameters) -> T:
+        """Like ``_call``, but typed for a raw client too; see ``_shown``."""
+        row: T = await self._decoded(ENDPOINTS[name], answer, {}, parameters)
+        return row
+
+    def _shown(self, row: Row) -> Any:
+        """A typed row as this client shows it."""
+        return row.to_dict() if self._is_raw else row
+
+    async def _order_call(
+        self,
+        name: str,
+        answer: type[T],
+        path: Mapping[str, str],
+        form: Mapping[str, str],
+        *,
+        tag: str | None = None,
+        order_id: str | None = None,
+    ) -> T:
+        """Send an order request; an outcome that is not known becomes its own error."""
+        try:
+            return await self._call(name, answer, path, form)
+        except KiteError as error:
+            failure = order_failure(error, tag, order_id)
+            if failure is error:
+                raise
+            raise failure from error
