@@ -1,0 +1,226 @@
+"""Which account a command speaks to: a profile or a sandbox, with the session that is kept."""
+
+import shlex
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+from cyclopts import Parameter
+
+from patang.cli.errors import ReadyFileUnreadable, SessionEnded
+from patang.config.environment import Environment, read_environment
+from patang.config.profile import Profile
+from patang.config.profiles import read_profiles
+from patang.domain.enums import Mode
+from patang.domain.errors import InvalidValue, PatangError
+from patang.domain.secret import Secret
+from patang.kite import Kite, SystemClock, TokenException
+from patang.rules.ist import format_ist
+from patang.sandbox.ready import ClockReading, Ready
+from patang.storage.key_chain import KeyChain
+from patang.storage.vault import SavedSession, Vault
+
+if TYPE_CHECKING:
+    from patang.kite.transport import Transport
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class AccountOptions:
+    """The options that every account command has."""
+
+    profile: Annotated[
+        str | None,
+        Parameter(help="The profile to use; by default PATANG_PROFILE, or the only one."),
+    ] = None
+    sandbox: Annotated[
+        Path | None, Parameter(help="Use the sandbox that wrote this ready file, and no profile.")
+    ] = None
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """An account and how to reach it; ``option`` is how a person names it on a command line.
+
+    ``ready`` is there for a sandbox that was given by its file.
+    """
+
+    name: str
+    profile: Profile
+    vault: Vault
+    keys: KeyChain
+    environment: Environment
+    option: str
+    ready: Ready | None
+
+    def kite(self, access_token: Secret | None) -> Kite:
+        """A client of this account; close it."""
+        profile = self.profile
+        return Kite(profile.api_key, access_token, profile.root, login_root=profile.login_url)
+
+    def saved_session(self) -> SavedSession | None:
+        """The session that was kept for this account, if it is of this app and server."""
+        session = self.vault.session(self.name)
+        if session is None:
+            return None
+        profile = self.profile
+        ours = (profile.root, profile.api_key)
+        return session if (session.root, session.api_key) == ours else None
+
+    def access_token(self) -> Secret:
+        """The token to use.
+
+        Raises:
+            SessionEnded: there is none, or it died at 06:00 IST.
+            SecretStorageError: it is kept but cannot be read.
+        """
+        session = self.saved_session()
+        if session is not None:
+            # A sandbox lives in another day than this machine: its server says what has expired.
+            if self.profile.mode is Mode.LIVE and session.expires_ns <= SystemClock().now_ns():
+                raise SessionEnded(
+                    f"The session of {self.name} ended at {format_ist(session.expires_ns)} IST.",
+                    self.how_to_log_in,
+                )
+            return session.access_token
+        if self.ready is not None and self.ready.users:
+            return Secret(self.ready.users[0].access_token)
+        raise SessionEnded(f"There is no session for {self.name}.", self.how_to_log_in)
+
+    @property
+    def how_to_log_in(self) -> str:
+        """The remedy of every dead session."""
+        return f"Log in: patang login {self.option}"
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """An open account: its client, and what every output says about it.
+
+    ``now_ns`` is the venue's time when the command began, or None where a server does not say.
+    """
+
+    target: Target
+    kite: Kite
+    now_ns: int | None
+
+    @property
+    def label(self) -> str:
+        """Account, server and time, for a header."""
+        target = self.target
+        parts = [target.name, urlsplit(target.profile.root).netloc]
+        if self.now_ns is not None:
+            parts.append(f"{format_ist(self.now_ns)} IST")
+        return " · ".join(parts)
+
+    @property
+    def mode(self) -> Mode:
+        """Whether this is real."""
+        return self.target.profile.mode
+
+
+def choose(options: AccountOptions | None) -> Target:
+    """The account that the options, the environment and the profiles name.
+
+    Raises:
+        InvalidValue: both a profile and a sandbox were given.
+        ConfigInvalid: the profiles are wrong, or leave the choice open.
+        ReadyFileUnreadable: the sandbox's file is not there or not such a file.
+    """
+    given = options or AccountOptions()
+    environment = read_environment()
+    folder = environment.config_folder
+    ready = None
+    if given.sandbox is not None:
+        if given.profile is not None:
+            raise InvalidValue("--sandbox", "it goes without --profile.", "Give one of them.")
+        ready = _read_ready(given.sandbox)
+        name, profile = _sandbox_profile(given.sandbox, ready)
+        option = f"--sandbox {shlex.quote(str(given.sandbox))}"
+    else:
+        name, profile = read_profiles(folder, given.profile).chosen()
+        option = f"--profile {name}"
+    keys = KeyChain(environment)
+    return Target(
+        name=name,
+        profile=profile,
+        vault=Vault(folder, keys),
+        keys=keys,
+        environment=environment,
+        option=option,
+        ready=ready,
+    )
+
+
+@asynccontextmanager
+async def opened(options: AccountOptions | None) -> AsyncIterator[Account]:
+    """The account with a session, while the block runs.
+
+    Raises:
+        SessionEnded: there is no session, or the server refuses it within the block.
+        PatangError: as ``choose``, or whatever the block raises.
+    """
+    target = choose(options)
+    async with target.kite(target.access_token()) as kite:
+        try:
+            yield Account(target=target, kite=kite, now_ns=await venue_now_ns(target.profile))
+        except TokenException as error:
+            raise SessionEnded(
+                f"{target.profile.root} refuses the session of {target.name}: {error.message}",
+                target.how_to_log_in,
+            ) from error
+
+
+async def venue_now_ns(profile: Profile) -> int | None:
+    """The time where the account trades: this machine's, or the sandbox's own; else None."""
+    if profile.mode is Mode.LIVE:
+        return SystemClock().now_ns()
+    from patang.kite.aiohttp_transport import AiohttpTransport
+
+    transport = AiohttpTransport()
+    try:
+        return await _sandbox_now_ns(transport, profile.root)
+    finally:
+        await transport.close()
+
+
+async def _sandbox_now_ns(transport: "Transport", root: str) -> int | None:
+    from patang.kite.transport import Request, Timeouts
+
+    request = Request(method="GET", url=f"{root}/clock", headers={}, timeouts=Timeouts())
+    try:
+        response = await transport.send(request)
+        return msgspec.json.decode(response.body, type=ClockReading).now_ns
+    except (PatangError, msgspec.DecodeError):
+        return None  # another server than ours has no clock; the call that follows says more
+
+
+def _read_ready(path: Path) -> Ready:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Ready)
+    except OSError as error:
+        cause = f"The ready file {path} cannot be read: {error.strerror}."
+    except (msgspec.DecodeError, UnicodeError):
+        cause = f"{path} is no ready file of a sandbox of this version."
+    # Raised out here: a decoder's error may quote what it read, and that holds tokens.
+    raise ReadyFileUnreadable(
+        cause, f"Start one: patang sandbox --ready-file '{path}' ; the file is there while it runs."
+    )
+
+
+def _sandbox_profile(path: Path, ready: Ready) -> tuple[str, Profile]:
+    from pydantic import ValidationError
+
+    from patang.config.errors import first_failure
+
+    fields = {"api_key": ready.api_key, "root": ready.root, "ws": ready.ws}
+    login_url = ready.login_url.partition("?")[0]
+    try:
+        profile = Profile.model_validate(
+            {"mode": Mode.SANDBOX.value, "login_url": login_url, **fields}
+        )
+    except ValidationError as error:
+        raise first_failure(error, str(path)) from None
+    return f"sandbox-{urlsplit(profile.root).port or 80}", profile

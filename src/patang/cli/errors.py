@@ -1,0 +1,11 @@
+"""What a command may fail with before any server was asked."""
+
+from patang.domain.errors import PatangError
+
+
+class SessionEnded(PatangError):
+    """There is no session for the account that was asked for, or it has ended."""
+
+
+class ReadyFileUnreadable(PatangError):
+    """The file given with --sandbox is not a sandbox's ready file."""
