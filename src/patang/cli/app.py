@@ -1,8 +1,9 @@
 """The ``patang`` command: what there is, and where it ends."""
 
 import sys
+from typing import Annotated
 
-from cyclopts import App, CycloptsError, UnknownOptionError
+from cyclopts import App, CycloptsError, Parameter, UnknownOptionError, UnusedCliTokensError
 
 import patang
 from patang.cli.exits import Exit, exit_code_of, leave, print_failure
@@ -16,17 +17,32 @@ app = App(
     help_flags=["--help", "-h"],
     help_format="markdown",
 )
+# The summaries stand here because a command's own text would have to be imported to be shown.
 COMMANDS = {
-    "demo": "patang.cli.demo:demo",
-    "replay": "patang.cli.replay:replay",
-    "sandbox": "patang.cli.sandbox:sandbox",
+    "demo": ("patang.cli.demo:demo", "Watch two strategies trade a simulated market."),
+    "sandbox": ("patang.cli.sandbox:sandbox", "Serve a simulated market behind Kite's own URLs."),
+    "replay": ("patang.cli.replay:replay", "Rebuild a run from its journal and compare."),
+    "profile": ("patang.cli.profile:app", "Add and list the accounts that commands speak to."),
+    "login": ("patang.cli.login:login", "Log in at Kite and keep the session, encrypted."),
+    "logout": ("patang.cli.login:logout", "End the session at Kite and remove it here."),
+    "status": ("patang.cli.status:status", "Show whose session there is and until when."),
+    "quote": ("patang.cli.quotes:quote", "Show price, change, bid, ask and volume."),
+    "ohlc": ("patang.cli.quotes:ohlc", "Show the day's range and the last price."),
+    "orders": ("patang.cli.orders:orders", "Show the day's orders."),
+    "positions": ("patang.cli.portfolio:positions", "Show the positions and their profit."),
+    "holdings": ("patang.cli.portfolio:holdings", "Show what lies in the demat account."),
+    "funds": ("patang.cli.portfolio:funds", "Show the funds of both segments."),
 }
-for _name, _target in COMMANDS.items():
+for _name, (_target, _summary) in COMMANDS.items():
     app.command(_target, name=_name)
 
 
 @app.default
-def root(*, version: bool = False, output: OutputOption = Output.TABLE) -> None:
+def root(
+    *,
+    version: Annotated[bool, Parameter(negative="")] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Show this help, or the version.
 
     For example:
@@ -54,12 +70,19 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command line; ends the process with a documented exit code."""
     tokens = sys.argv[1:] if arguments is None else arguments
     try:
-        leave(_run(tokens))
+        leave(_run(_command_first(tokens)))
     except PatangError as error:
         print_failure(error)
         leave(exit_code_of(error))
     except KeyboardInterrupt:
         leave(Exit.INTERRUPTED)
+
+
+def _command_first(tokens: list[str]) -> list[str]:
+    """``patang -o json replay J`` means ``patang replay J -o json``."""
+    if len(tokens) > 2 and tokens[0] in ("-o", "--output") and tokens[2] in COMMANDS:
+        return [*tokens[2:], *tokens[:2]]
+    return tokens
 
 
 def _run(tokens: list[str]) -> int:
@@ -77,7 +100,9 @@ def _run(tokens: list[str]) -> int:
 
 def _usage_error(error: CycloptsError, tokens: list[str]) -> PatangError:
     command = f"patang {tokens[0]}" if tokens and tokens[0] in COMMANDS else "patang"
-    remedy = f"`{command} --help` shows what it takes."
+    cause, remedy = " ".join(str(error).split()), f"`{command} --help` shows what it takes."
+    if isinstance(error, UnusedCliTokensError):
+        cause = f"{command} does not take {', '.join(map(repr, error.unused_tokens or []))}."
     if isinstance(error, UnknownOptionError):
         names = sorted(
             name
@@ -86,4 +111,4 @@ def _usage_error(error: CycloptsError, tokens: list[str]) -> PatangError:
             if name.startswith("-")
         )
         remedy = f"Options of {command}: {', '.join(names)}."
-    return PatangError(" ".join(str(error).split()), remedy)
+    return PatangError(cause, remedy)

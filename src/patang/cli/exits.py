@@ -1,6 +1,7 @@
 """Exit codes, and the one line that a failure prints. Documented in docs/exit-codes.md."""
 
 import os
+import re
 import sys
 from enum import IntEnum
 
@@ -20,31 +21,46 @@ class Exit(IntEnum):
     SESSION = 4
     BROKER_REFUSED = 6
     NETWORK = 7
+    MARKET_CLOSED = 8
     JOURNAL_CORRUPT = 9
     INTERRUPTED = 130
+
+
+# Kite has no error type for it, only words. Source: Kite Connect forum, order rejections.
+_MARKET_CLOSED = re.compile(r"\bmarkets? (?:is|are) closed\b", re.IGNORECASE)
 
 
 def exit_code_of(error: PatangError) -> Exit:
     """The exit code that belongs to an error."""
     # Imported here: a command that does not fail should not load every floor to say so.
-    from patang.kite import KiteError, NetworkException, PermissionException, TokenException
+    from patang.cli.errors import ReadyFileUnreadable, SessionEnded
+    from patang.config.errors import ConfigInvalid
+    from patang.kite import KiteError, NetworkException, TokenException
+    from patang.kite.login_errors import CallbackPortTaken, LoginFailed
     from patang.runtime.sandbox_process import SandboxFailed, SandboxGone
     from patang.sandbox.errors import PortUnavailable, ReadyFileUnwritable
     from patang.storage.journal import JournalCorrupt, JournalError
+    from patang.storage.private_file import SecretStorageError
 
     match error:
         case JournalCorrupt():
             return Exit.JOURNAL_CORRUPT
         case InvalidValue():
             return Exit.USAGE
-        case TokenException() | PermissionException():
+        case TokenException() | SessionEnded() | LoginFailed():
             return Exit.SESSION
         case NetworkException() | SandboxGone():
             return Exit.NETWORK
+        case KiteError() if _MARKET_CLOSED.search(error.message):
+            return Exit.MARKET_CLOSED
         case KiteError():
             return Exit.BROKER_REFUSED
         case (
             MissingExtra()
+            | CallbackPortTaken()
+            | ConfigInvalid()
+            | ReadyFileUnreadable()
+            | SecretStorageError()
             | JournalError()
             | PortUnavailable()
             | ReadyFileUnwritable()
@@ -59,14 +75,43 @@ def print_failure(error: PatangError) -> None:
     """Cause and remedy on standard error, one line each, no traceback."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"[bold red]error:[/] {escape(error.cause)}")
-    if error.remedy:
-        console.print(f"[bold]  fix:[/] {escape(error.remedy)}")
+    remedy = error.remedy or _usual_remedy(error)
+    if remedy:
+        console.print(f"[bold]  fix:[/] {escape(remedy)}")
+
+
+def _usual_remedy(error: PatangError) -> str:
+    """What helps against an answer of Kite that says only what is wrong."""
+    from patang.kite import NetworkException, PermissionException, TokenException
+
+    match error:
+        case TokenException():
+            return "Log in again: patang login. A wrong checksum means a wrong API secret."
+        case NetworkException(status=429):
+            return "Wait a second and try again: Kite limits how often it may be asked."
+        case NetworkException():
+            return "See whether the server runs and the line is up, and try again."
+        case PermissionException():
+            return "The app's plan, or this machine's address, does not allow it: see its console."
+        case _:
+            return ""
 
 
 def leave(code: int) -> None:
     """End the process with ``code``, quietly even when nobody reads standard output any more."""
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by whoever started us: nobody wants to read
+            sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print_failure(_unwritable(error))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = Exit.SETUP
     sys.exit(code)
+
+
+def _unwritable(error: OSError) -> PatangError:
+    return PatangError(
+        f"Cannot write to standard output: {error.strerror}.", "Send it where there is room."
+    )

@@ -91,6 +91,8 @@ def login(
     if paste:
         _say(f"Log in at\n\n    {flow.login_url}\n\nand paste the address it ends on: ")
         pasted = sys.stdin.readline(_LINE_MAX)
+        if not sys.stdin.isatty():  # on a terminal the person's own Enter ended the line
+            _say("\n")
         done = asyncio.run(_closing(kite, flow.by_paste(pasted)))
     else:
         show = _open_browser if browser else _leave_to_the_person
