@@ -27,7 +27,7 @@ from patang.kite.client import Kite
 from patang.kite.clock import Clock
 from patang.kite.errors import OrderOutcomeUnknown
 from patang.kite.feed_events import OrderUpdate
-from patang.kite.governor import Governor, Lane
+from patang.kite.governor import Lane
 from patang.wire.errors import DataException, KiteError
 from patang.wire.rows import PositionRow
 from patang.wire.translate import fill_of, order_updated, place_form
@@ -56,9 +56,8 @@ class KiteBroker:
         *,
         mode: Mode,
         clock: Clock,
-        governor: Governor | None = None,
     ) -> None:
-        """Bind a client to a mode.
+        """Bind a client to a mode; the client goes by ``clock`` from now on, its limits as well.
 
         Raises:
             InvalidValue: the mode and the client's root contradict each other.
@@ -72,7 +71,7 @@ class KiteBroker:
         self._kite = kite
         self._mode = mode
         self._clock = clock
-        self._governor = governor or Governor(clock)
+        kite.keep_time(clock)
         self._events: asyncio.Queue[BrokerEvent | None] = asyncio.Queue(_MAX_EVENTS)
         self._group: asyncio.TaskGroup | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -180,8 +179,7 @@ class KiteBroker:
         lane = Lane.EXIT if intent.reduces else Lane.ENTRY
         try:
             form = place_form(intent)
-            async with self._governor.slot(lane=lane, orders=1):
-                order_id = await self._kite.place(form)
+            order_id = await self._kite.place(form, lane)
         except InvalidValue as error:
             self._refused(intent, "InputException", str(error))
         except OrderOutcomeUnknown as error:
@@ -207,8 +205,7 @@ class KiteBroker:
     async def _cancel(self, command: CancelOrder) -> None:
         variety = self._news.variety_of(command.order_id)
         try:
-            async with self._governor.slot(lane=Lane.CANCEL):
-                await self._kite.cancel_order(variety, command.order_id)
+            await self._kite.cancel_order(variety, command.order_id)
         except (KiteError, InvalidValue) as error:
             self._emit(
                 CancelRefused(at_ns=self._now(), intent_id=command.intent_id, message=str(error))

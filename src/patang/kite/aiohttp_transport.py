@@ -15,23 +15,27 @@ from yarl import URL
 
 from patang.kite.errors import ConnectFailed, ReplyLost
 from patang.kite.socket import HandshakeRefused, SocketClosed
-from patang.kite.transport import Request, Response, Timeouts
+from patang.kite.transport import NetworkSettings, Request, Response, Timeouts
 
-_KEEP_ALIVE_SECONDS = 30.0
-_MAX_CONNECTIONS = 32
 _MAX_FRAME_BYTES = 4 * 1024 * 1024
 _MAX_REFUSAL_BYTES = 4096
 _CLOSE_SECONDS = 1.0
 
 # The connection was never made: the server cannot have seen the request.
-_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+# A proxy that refuses a tunnel has passed nothing on either.
+_NOT_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+)
 _BROKEN = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 class AiohttpTransport:
     """Sends requests over one session that is opened on first use and kept until ``close``."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: NetworkSettings | None = None) -> None:
+        self._settings = settings or NetworkSettings()
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request) -> Response:
@@ -50,6 +54,7 @@ class AiohttpTransport:
                 data=request.body or None,
                 timeout=_client_timeout(request.timeouts),
                 allow_redirects=False,
+                proxy=self._settings.proxy.reveal() if self._settings.proxy else None,
             ) as response:
                 body = await response.read()
                 headers = {name.lower(): value for name, value in response.headers.items()}
@@ -71,7 +76,8 @@ class AiohttpTransport:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_SECONDS
+                    limit=self._settings.max_connections,
+                    keepalive_timeout=self._settings.keep_alive_s,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 middlewares=(_once,),
@@ -140,7 +146,7 @@ class AiohttpSocket:
                 raise SocketClosed(f"broken: {_describe(message.data)}")
             case _:
                 code = self._socket.close_code
-                raise SocketClosed(f"closed by the server with code {code}")
+                raise SocketClosed(f"closed by the server with code {code}", code)
 
     async def send(self, text: str) -> None:
         """Send one text frame; raises ``SocketClosed``."""

@@ -7,7 +7,7 @@ from patang.kite.addresses import COMMON_HEADERS, checked_root
 from patang.kite.errors import OrderOutcomeUnknown
 from patang.kite.outcome import is_ambiguous
 from patang.kite.secret import Secret
-from patang.kite.transport import Request, Response, Timeouts, Transport
+from patang.kite.transport import NetworkSettings, Request, Response, Timeouts, Transport
 from patang.wire.endpoints import BodyKind, Endpoint
 from patang.wire.errors import KiteError, TokenException
 
@@ -27,12 +27,14 @@ class Caller:
         root: str,
         transport: Transport | None,
         timeouts: Timeouts,
+        network: NetworkSettings | None = None,
     ) -> None:
         self.api_key = api_key
         self.access_token = Secret(access_token) if access_token else None
         self.root = checked_root(root, "http")
         self._transport = transport
-        self._timeouts = timeouts
+        self._network = network
+        self.timeouts = timeouts
 
     async def send(
         self,
@@ -61,7 +63,7 @@ class Caller:
             # aiohttp takes a fifth of a second to import: only who speaks to a network pays.
             from patang.kite.aiohttp_transport import AiohttpTransport
 
-            self._transport = AiohttpTransport()
+            self._transport = AiohttpTransport(self._network)
         return self._transport
 
     def _request(
@@ -85,7 +87,7 @@ class Caller:
         elif encoded:
             url = f"{url}?{encoded}"
         return Request(
-            method=endpoint.method, url=url, headers=headers, timeouts=self._timeouts, body=body
+            method=endpoint.method, url=url, headers=headers, timeouts=self.timeouts, body=body
         )
 
     def _authorization(self) -> str:

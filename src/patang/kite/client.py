@@ -1,20 +1,26 @@
 """Zerodha's REST API: one typed coroutine for each endpoint."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Self
 
-from patang.kite.addresses import LOGIN_URL, REST_ROOT
+from patang.kite.addresses import LOGIN_URL, REST_ROOT, is_broker_root
 from patang.kite.alert_calls import AlertCalls
+from patang.kite.breaker import CircuitBreaker
 from patang.kite.calls import Caller
 from patang.kite.client_config import KiteConfig
+from patang.kite.clock import Clock, SystemClock
+from patang.kite.courier import CallCounters, Courier, Observer
 from patang.kite.fund_calls import FundCalls
+from patang.kite.governor import Governor, Limits, default_governor
 from patang.kite.gtt_calls import GttCalls
 from patang.kite.margin_calls import MarginCalls
 from patang.kite.market_calls import MarketCalls
 from patang.kite.order_calls import OrderCalls
 from patang.kite.portfolio_calls import PortfolioCalls
+from patang.kite.retry import READS, RetryPolicy
 from patang.kite.secret import Secret
-from patang.kite.transport import Timeouts, Transport
+from patang.kite.transport import NetworkSettings, Timeouts, Transport
 from patang.kite.user_calls import UserCalls
 from patang.wire.endpoints import ENDPOINTS
 
@@ -31,11 +37,14 @@ class Kite(
 ):
     """A client of Kite Connect v3. Names and keywords are the official Python client's.
 
-    Use it as an async context manager. Every method sends one request and never repeats it,
-    except that quotes of more instruments than one call takes are asked for in parts.
-    ``root`` may be a sandbox's. Errors are ``KiteError`` and its subclasses; an order request
-    whose outcome is not known raises ``OrderOutcomeUnknown``. ``raw`` gives the same calls with
-    the server's JSON instead of typed rows.
+    Use it as an async context manager. An order request is sent once and never repeated; a read
+    that fails for a passing reason has the retries of ``retry``, and quotes of more instruments
+    than one call takes are asked for in parts. Every request waits for its turn at ``governor``:
+    by default one of this client alone, or at the broker itself one that all processes with this
+    API key share, with the numbers of ``limits``. ``root`` may be a sandbox's, and ``clock`` is
+    then the sandbox's. Errors are ``KiteError`` and its subclasses; an order request whose outcome
+    is not known raises ``OrderOutcomeUnknown``. ``raw`` gives the same calls with the server's JSON
+    instead of typed rows.
     """
 
     def __init__(
@@ -47,13 +56,42 @@ class Kite(
         transport: Transport | None = None,
         timeouts: Timeouts | None = None,
         login_root: str = LOGIN_URL,
+        clock: Clock | None = None,
+        governor: Governor | None = None,
+        limits: Limits | None = None,
+        retry: RetryPolicy = READS,
+        breaker: CircuitBreaker | None = None,
+        observer: Observer | None = None,
+        network: NetworkSettings | None = None,
     ) -> None:
-        self._caller = Caller(api_key, access_token, root, transport, timeouts or Timeouts())
+        self._caller = Caller(
+            api_key, access_token, root, transport, timeouts or Timeouts(), network
+        )
         self._login_root = login_root
         self._is_raw = False
+        clock = clock or SystemClock()
+        # Only who really speaks to the broker shares its limits with other processes.
+        is_live = transport is None and is_broker_root(root)
+        self._new_governor = partial(
+            default_governor, api_key=api_key, limits=limits, is_shared=is_live
+        )
+        self._has_own_governor = governor is None
+        self._courier = Courier(
+            clock,
+            governor or self._new_governor(clock),
+            retry=retry,
+            breaker=breaker,
+            observer=observer,
+        )
 
     @classmethod
-    def from_config(cls, config: KiteConfig, *, transport: Transport | None = None) -> Self:
+    def from_config(
+        cls,
+        config: KiteConfig,
+        *,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+    ) -> Self:
         """A client as ``config`` describes it."""
         return cls(
             config.api_key,
@@ -62,7 +100,36 @@ class Kite(
             transport=transport,
             timeouts=config.timeouts,
             login_root=config.login_url,
+            clock=clock,
+            limits=config.limits,
+            retry=config.retry,
+            breaker=None if config.breaker is None else CircuitBreaker(clock, config.breaker),
+            network=config.network,
         )
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that limits, retries and waits go by."""
+        return self._courier.clock
+
+    @property
+    def governor(self) -> Governor:
+        """The gate every request passes: its ``state`` says what may go now."""
+        return self._courier.governor
+
+    @property
+    def counters(self) -> CallCounters:
+        """What this client has sent so far."""
+        return self._courier.counters
+
+    def keep_time(self, clock: Clock) -> None:
+        """Go by the venue's clock from now on; a governor that was passed in keeps its own."""
+        if clock is self._courier.clock:
+            return
+        self._courier.clock = clock
+        if self._has_own_governor:
+            self._courier.governor.close()
+            self._courier.governor = self._new_governor(clock)
 
     def __repr__(self) -> str:
         session = "with" if self._caller.access_token else "without"
@@ -77,6 +144,8 @@ class Kite(
     async def close(self) -> None:
         """Close the connections. The session stays valid; a later call connects again."""
         await self._caller.close()
+        if self._has_own_governor:
+            self._courier.governor.close()
 
     @property
     def root(self) -> str:

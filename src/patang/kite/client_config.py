@@ -4,12 +4,17 @@ import msgspec
 
 from patang.domain.errors import InvalidValue
 from patang.kite.addresses import LOGIN_URL, REST_ROOT, checked_root
+from patang.kite.breaker import BreakerSettings
+from patang.kite.retry import READS, RetryPolicy
 from patang.kite.secret import Secret
-from patang.kite.transport import Timeouts
+from patang.kite.transport import NetworkSettings, Timeouts
+from patang.kite.windows import Limits
 
 
 class KiteConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How a client reaches Kite. ``timeout`` is seconds for a whole call, connecting included.
+
+    ``retry`` is for reads, ``limits`` are the account's; without ``breaker`` there is none.
 
     Raises:
         InvalidValue: naming the field.
@@ -20,6 +25,10 @@ class KiteConfig(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str = REST_ROOT
     login_url: str = LOGIN_URL
     timeout: float = 10.0
+    retry: RetryPolicy = READS
+    limits: Limits = Limits()
+    network: NetworkSettings = NetworkSettings()
+    breaker: BreakerSettings | None = None
 
     def __post_init__(self) -> None:
         if not self.api_key:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from patang.kite.calls import Caller, Parameters, order_failure
+from patang.kite.courier import Courier, Errand, errand_of
+from patang.kite.transport import Response
 from patang.wire.endpoints import ENDPOINTS, Endpoint
 from patang.wire.envelope import decode_success
 from patang.wire.errors import KiteError
@@ -16,6 +18,7 @@ class EndpointCalls:
     """The base of the client's rooms. With ``_is_raw`` the answers are the server's JSON."""
 
     _caller: Caller
+    _courier: Courier
     _is_raw: bool
 
     async def _call(
@@ -25,10 +28,13 @@ class EndpointCalls:
         path: Mapping[str, str] | None = None,
         parameters: Parameters = (),
         content: bytes = b"",
+        errand: Errand | None = None,
     ) -> T:
         """Ask an endpoint. ``parameters`` travel as it wants them, ``content`` is a JSON body."""
         shape: Any = Any if self._is_raw else answer
-        decoded: T = await self._decoded(ENDPOINTS[name], shape, path or {}, parameters, content)
+        decoded: T = await self._decoded(
+            ENDPOINTS[name], shape, path or {}, parameters, content, errand
+        )
         return decoded
 
     async def _decoded(
@@ -38,17 +44,30 @@ class EndpointCalls:
         path: Mapping[str, str],
         parameters: Parameters,
         content: bytes = b"",
+        errand: Errand | None = None,
     ) -> Any:
-        """Send one request and read its answer as ``shape``: the one place that does both."""
-        response = await self._caller.send(endpoint, path, parameters, content)
-        if endpoint.response is bytes and response.status == 200:
-            return response.body
-        return decode_success(
-            response.status,
-            response.content_type,
-            response.body,
-            shape,
-            request_id=response.headers.get("x-request-id"),
+        """Send a request and read its answer as ``shape``: the one place that does both."""
+
+        async def send() -> Response:
+            return await self._caller.send(endpoint, path, parameters, content)
+
+        def decode(response: Response) -> Any:
+            if endpoint.response is bytes and response.status == 200:
+                return response.body
+            return decode_success(
+                response.status,
+                response.content_type,
+                response.body,
+                shape,
+                request_id=response.headers.get("x-request-id"),
+            )
+
+        return await self._courier.deliver(
+            endpoint,
+            send,
+            decode,
+            errand or errand_of(endpoint, path),
+            longest_s=self._caller.timeouts.total,
         )
 
     async def _typed(self, name: str, answer: type[T], parameters: Parameters) -> T:
@@ -69,10 +88,11 @@ class EndpointCalls:
         *,
         tag: str | None = None,
         order_id: str | None = None,
+        errand: Errand | None = None,
     ) -> T:
         """Send an order request; an outcome that is not known becomes its own error."""
         try:
-            return await self._call(name, answer, path, form)
+            return await self._call(name, answer, path, form, errand=errand)
         except KiteError as error:
             failure = order_failure(error, tag, order_id)
             if failure is error:

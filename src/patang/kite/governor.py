@@ -37,11 +37,11 @@ from patang.kite.account_state import (
     withdraw,
 )
 from patang.kite.clock import Clock, SystemClock, sleep_or_event
-from patang.kite.errors import NotSent
+from patang.kite.outcome import is_unsent
 from patang.kite.server_clock import ServerClock
 from patang.kite.windows import NEVER_NS, Lane, Limits, held_count, wait_ns
 from patang.wire.endpoints import RateClass
-from patang.wire.errors import KiteError, TokenException
+from patang.wire.errors import KiteError
 
 __all__ = ["ClassState", "Governor", "GovernorState", "Lane", "Limits"]
 
@@ -149,7 +149,7 @@ class Governor:
             yield
             travels_ns = 0
         except KiteError as error:
-            if _is_unsent(error):
+            if is_unsent(error):
                 travels_ns = None
             elif error.status is not None:
                 # The server has answered, so the request is not still travelling.
@@ -311,15 +311,26 @@ class Governor:
         return state
 
 
-def _is_unsent(error: KiteError) -> bool:
-    if error.status is not None:
-        return False
-    return isinstance(error, NotSent | TokenException)
-
-
 def _leave(line: list[_Waiter], waiter: _Waiter) -> None:
     if line[0] is waiter:
         heapq.heappop(line)
     else:
         line.remove(waiter)
         heapq.heapify(line)
+
+
+def default_governor(
+    clock: Clock, *, api_key: str, limits: Limits | None, is_shared: bool
+) -> Governor:
+    """The governor of a client that was given none.
+
+    Shared, it is that of all processes of this user with this API key. Apps of one account that
+    have different keys must be given one path to share their orders as well.
+    """
+    if not is_shared:
+        return Governor(clock, limits=limits, api_key=api_key)
+    from platformdirs import user_state_path
+
+    name = hashlib.sha256(api_key.encode()).hexdigest()[:16]
+    folder = user_state_path("patang", appauthor=False) / "limits"
+    return Governor(clock, limits=limits, api_key=api_key, path=folder / f"{name}.state")

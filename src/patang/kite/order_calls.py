@@ -4,6 +4,7 @@ from typing import Any
 
 from patang.domain.enums import Exchange, OrderType, Product, Side, Validity, Variety
 from patang.domain.instrument import Instrument
+from patang.kite.courier import Errand
 from patang.kite.endpoint_calls import EndpointCalls
 from patang.kite.errors import OrderOutcomeUnknown
 from patang.kite.parameters import (
@@ -14,6 +15,7 @@ from patang.kite.parameters import (
     unless_zero,
     word,
 )
+from patang.kite.windows import Lane
 from patang.wire.autoslice_rows import AutosliceAck, PlaceAnswer, autoslice_ack
 from patang.wire.forms import CancelForm, ModifyForm, PlaceForm, to_form
 from patang.wire.order_checks import check_modification, check_placement
@@ -31,7 +33,10 @@ class OrderCalls(EndpointCalls):
 
     async def orders(self) -> list[OrderRow]:
         """Every order of the day in its latest state."""
-        return await self._call("orders", list[OrderRow])
+        rows = await self._call("orders", list[OrderRow])
+        # What was placed by hand counts against the day's limit as well.
+        await self._courier.governor.see_order_book(len(rows))
+        return rows
 
     async def order_history(self, order_id: str) -> list[OrderRow]:
         """Every state an order went through, oldest first."""
@@ -100,13 +105,13 @@ class OrderCalls(EndpointCalls):
         )
         return await self.place(form)
 
-    async def place(self, form: PlaceForm) -> str:
-        """Like ``place_order``, from a form that is already built.
+    async def place(self, form: PlaceForm, lane: Lane = Lane.ENTRY) -> str:
+        """Like ``place_order``, from a form that is already built; ``lane`` says how urgent it is.
 
         Of a sliced order this is the parent's id. When every slice was refused, the first
         refusal is raised.
         """
-        answer = await self._place(form)
+        answer = await self._place(form, lane)
         if self._is_raw:
             return answer  # type: ignore[no-any-return]
         ack = autoslice_ack(answer)
@@ -218,12 +223,17 @@ class OrderCalls(EndpointCalls):
         """Leave a cover order: cancelling its second leg sells or buys at the market."""
         return await self.cancel_order(variety, order_id, parent_order_id)
 
-    async def _place(self, form: PlaceForm) -> Any:
+    async def _place(self, form: PlaceForm, lane: Lane = Lane.ENTRY) -> Any:
         lookup = self.instrument_of
         check_placement(form, lookup and lookup(f"{form.exchange}:{form.tradingsymbol}"))
         shape: Any = PlaceAnswer
         path = {"variety": form.variety.value}
-        return await self._order_call("place_order", shape, path, to_form(form), tag=form.tag)
+        # Each leg of an iceberg is an order of the day. How many slices there will be is not known
+        # before the order book shows them.
+        errand = Errand(lane=lane, orders=form.iceberg_legs or 1)
+        return await self._order_call(
+            "place_order", shape, path, to_form(form), tag=form.tag, errand=errand
+        )
 
     async def _change(self, name: str, form: ModifyForm | CancelForm) -> str:
         path = {"variety": form.variety.value, "order_id": form.order_id}

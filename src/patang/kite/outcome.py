@@ -1,9 +1,17 @@
 """Which failures leave an order's fate open."""
 
 from patang.kite.errors import NotSent
-from patang.wire.errors import DataException, KiteError, NetworkException
+from patang.wire.errors import DataException, KiteError, NetworkException, TokenException
 
 _TOO_MANY_REQUESTS = 429
+
+
+def is_unsent(error: KiteError) -> bool:
+    """Whether an error says that no byte of the request left: it costs nothing and changes nothing.
+
+    A client without a session refuses with a TokenException that no status came with.
+    """
+    return error.status is None and isinstance(error, NotSent | TokenException)
 
 
 def is_ambiguous(error: KiteError) -> bool:

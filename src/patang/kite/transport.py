@@ -6,10 +6,12 @@ again: whether a call may be repeated is for the caller to know.
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
 from patang.domain.errors import InvalidValue
+from patang.kite.secret import Secret
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +29,34 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
         for phase in self.__struct_fields__:
             if not 0 < (seconds := getattr(self, phase)) <= 300:
                 raise InvalidValue(f"timeouts.{phase}", f"{seconds} is not in (0, 300] seconds.")
+
+
+class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How connections are made and kept.
+
+    ``keep_alive_s`` is how long an idle connection stays open. ``proxy`` is the ``http://`` address
+    of a proxy; what stands before an ``@`` in it are its credentials, and never shown.
+
+    Raises:
+        InvalidValue: a number out of range, or a proxy that is no address.
+    """
+
+    max_connections: int = 32
+    keep_alive_s: float = 30.0
+    proxy: Secret | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_connections <= 1_000:
+            raise InvalidValue(
+                "network.max_connections", f"{self.max_connections} is not in [1, 1000]."
+            )
+        if not 0 < self.keep_alive_s <= 3_600:
+            raise InvalidValue("network.keep_alive_s", f"{self.keep_alive_s} is not in (0, 3600].")
+        parts = urlsplit(self.proxy.reveal()) if self.proxy else None
+        if parts and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise InvalidValue(
+                "network.proxy", "is not the address of a proxy.", "Write http://host:port."
+            )
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import pytest
 from patang.brokers.kite import KiteBroker
 from patang.domain.enums import Mode
 from patang.kite import Kite, MemoryTransport
+from patang.kite.retry import NO_RETRIES
 from tests.hand_clock import HandClock
 from tests.lossy_exchange import LossyExchange
 
@@ -19,7 +20,14 @@ def exchange() -> LossyExchange:
 
 @pytest.fixture
 async def broker(exchange, clock) -> AsyncIterator[KiteBroker]:
-    kite = Kite("key", "token", "http://127.0.0.1:1", transport=MemoryTransport(exchange.answer))
+    # The broker asks again by itself; a test counts the requests of one question.
+    kite = Kite(
+        "key",
+        "token",
+        "http://127.0.0.1:1",
+        transport=MemoryTransport(exchange.answer),
+        retry=NO_RETRIES,
+    )
     async with KiteBroker(kite, mode=Mode.SANDBOX, clock=clock) as running:
         yield running
 

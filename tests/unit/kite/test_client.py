@@ -19,9 +19,12 @@ from patang.kite import (
     TokenException,
 )
 from patang.kite.client import RAW_CALLS
+from patang.kite.governor import Limits
+from patang.kite.retry import NO_RETRIES
 from patang.wire.endpoints import ENDPOINTS
 from patang.wire.rows import LtpRow, OrderRow
 
+MANY = Limits(quotes_per_second=1_000, others_per_second=1_000)
 ORDER = {
     "order_id": "2008040825287630848",
     "status": "OPEN",
@@ -54,7 +57,9 @@ def refusing(status: int, error_type: str, message: str):
 
 
 def a_kite(transport: MemoryTransport, token: str | None = "accesstoken") -> Kite:
-    return Kite("apikey", token, "http://127.0.0.1:1", transport=transport)
+    return Kite(
+        "apikey", token, "http://127.0.0.1:1", transport=transport, retry=NO_RETRIES, limits=MANY
+    )
 
 
 async def test_every_call_carries_version_agent_and_session():

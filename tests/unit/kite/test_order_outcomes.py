@@ -10,6 +10,7 @@ from patang.kite import (
     OrderOutcomeUnknown,
     Timeouts,
 )
+from patang.kite.retry import NO_RETRIES
 
 QUICK = Timeouts(connect=0.5, read=0.3, total=0.5)
 TIMED_OUT = (
@@ -20,7 +21,7 @@ TIMED_OUT = (
 
 @pytest.fixture
 async def kite(scripted):
-    async with Kite("key", "token", scripted.root, timeouts=QUICK) as opened:
+    async with Kite("key", "token", scripted.root, timeouts=QUICK, retry=NO_RETRIES) as opened:
         yield opened
 
 
