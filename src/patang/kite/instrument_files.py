@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from patang.domain.instrument import Instrument
 from patang.storage.private_file import write_private
+from patang.wire.listed_instrument import ListedInstrument
 
 _log = logging.getLogger("patang.kite.instruments")
 
-_FORMAT = 1
+_FORMAT = 2
 _NAME = re.compile(r"instruments-[A-Z]+-(\d{4}-\d{2}-\d{2})\.msgpack")
 
 
@@ -23,7 +23,7 @@ class _Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     root: str
     day: str
     exchange: str
-    instruments: list[Instrument]
+    instruments: list[ListedInstrument]
 
 
 class InstrumentFiles:
@@ -37,7 +37,7 @@ class InstrumentFiles:
         self._root = root
         self._keep_days = keep_days
 
-    def read(self, exchange: str, day: date) -> list[Instrument] | None:
+    def read(self, exchange: str, day: date) -> list[ListedInstrument] | None:
         """The instruments of that day and exchange, or None when there is no whole file."""
         path = self._path(exchange, day)
         try:
@@ -52,7 +52,7 @@ class InstrumentFiles:
             return None
         return contents.instruments
 
-    def write(self, exchange: str, day: date, instruments: list[Instrument]) -> None:
+    def write(self, exchange: str, day: date, instruments: list[ListedInstrument]) -> None:
         """Keep them, and remove files of days too old to be asked for.
 
         Raises:

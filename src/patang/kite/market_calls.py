@@ -5,12 +5,12 @@ from typing import Any
 
 from patang.domain.enums import Exchange, Interval, Side
 from patang.domain.errors import InvalidValue
-from patang.domain.instrument import Instrument
 from patang.kite.endpoint_calls import EndpointCalls, T
 from patang.kite.parameters import Keys, candle_time, in_batches, instrument_keys, word
 from patang.wire.candle_rows import Candles, CandleTable
 from patang.wire.endpoints import ENDPOINTS
 from patang.wire.instruments import decode_instruments_csv
+from patang.wire.listed_instrument import ListedInstrument
 from patang.wire.rows import LtpRow, OhlcRow, QuoteRow, TriggerRangeRow
 
 UNDOCUMENTED_INTERVALS = ("2minute", "4minute", "hour", "2hour", "3hour", "4hour", "week")
@@ -25,7 +25,7 @@ _TOKENS = range(1, 1 << 32)
 class MarketCalls(EndpointCalls):
     """Instruments, quotes and candles."""
 
-    async def instruments(self, exchange: Exchange | str | None = None) -> list[Instrument]:
+    async def instruments(self, exchange: Exchange | str | None = None) -> list[ListedInstrument]:
         """The day's instruments, of one exchange or of all; a raw client gives the CSV."""
         body = await self._dump(exchange)
         return body if self._is_raw else decode_instruments_csv(body)  # type: ignore[return-value]

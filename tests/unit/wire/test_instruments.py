@@ -64,7 +64,15 @@ def dump(*rows):
 
 def test_instruments_come_back_as_they_were_sent():
     body = encode_instruments_csv((instrument, Decimal("1.5")) for instrument in ALL)
-    assert decode_instruments_csv(body) == ALL
+    decoded = decode_instruments_csv(body)
+    assert [as_plain(instrument) for instrument in decoded] == ALL
+    assert {instrument.last_price for instrument in decoded} == {Decimal("1.5")}
+    assert encode_instruments_csv((one, one.last_price) for one in decoded) == body
+
+
+def as_plain(listed):
+    fields = {name: getattr(listed, name) for name in Instrument.__struct_fields__}
+    return Instrument(**fields)
 
 
 def test_the_dump_has_the_twelve_columns_and_python_can_read_it():
