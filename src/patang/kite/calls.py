@@ -7,6 +7,7 @@ from patang.kite.addresses import COMMON_HEADERS, checked_root
 from patang.kite.errors import OrderOutcomeUnknown
 from patang.kite.outcome import is_ambiguous
 from patang.kite.secret import Secret
+from patang.kite.session_renewal import SessionRenewal
 from patang.kite.transport import NetworkSettings, Request, Response, Timeouts, Transport
 from patang.wire.endpoints import BodyKind, Endpoint
 from patang.wire.errors import KiteError, TokenException
@@ -31,6 +32,7 @@ class Caller:
     ) -> None:
         self.api_key = api_key
         self.access_token = Secret(access_token) if access_token else None
+        self.renewal: SessionRenewal | None = None
         self.root = checked_root(root, "http")
         self._transport = transport
         self._network = network

@@ -20,13 +20,13 @@ from patang.kite.order_calls import OrderCalls
 from patang.kite.portfolio_calls import PortfolioCalls
 from patang.kite.retry import READS, RetryPolicy
 from patang.kite.secret import Secret
+from patang.kite.session_calls import SessionCalls
 from patang.kite.transport import NetworkSettings, Timeouts, Transport
-from patang.kite.user_calls import UserCalls
 from patang.wire.endpoints import ENDPOINTS
 
 
 class Kite(
-    UserCalls,
+    SessionCalls,
     OrderCalls,
     PortfolioCalls,
     MarketCalls,

@@ -5,13 +5,19 @@ from typing import Any, TypeVar
 
 from patang.kite.calls import Caller, Parameters, order_failure
 from patang.kite.courier import Courier, Errand, errand_of
+from patang.kite.secret import Secret
 from patang.kite.transport import Response
 from patang.wire.endpoints import ENDPOINTS, Endpoint
 from patang.wire.envelope import decode_success
-from patang.wire.errors import KiteError
+from patang.wire.errors import KiteError, TokenException
 from patang.wire.row import Row
 
 T = TypeVar("T")
+
+# Making a session needs none, and ending one that is dead must not make another.
+_SESSION_NOT_NEEDED = frozenset({"invalidate_session"}) | {
+    name for name, endpoint in ENDPOINTS.items() if not endpoint.needs_session
+}
 
 
 class EndpointCalls:
@@ -45,10 +51,19 @@ class EndpointCalls:
         parameters: Parameters,
         content: bytes = b"",
         errand: Errand | None = None,
+        *,
+        renews: bool = True,
     ) -> Any:
-        """Send a request and read its answer as ``shape``: the one place that does both."""
+        """Send a request and read its answer as ``shape``: the one place that does both.
+
+        A dead session is renewed where a hook can do it. Then a read is made again; anything
+        else is not, and its ``TokenException`` says that it did nothing.
+        """
+        used: Secret | None = None
 
         async def send() -> Response:
+            nonlocal used
+            used = self._caller.access_token
             return await self._caller.send(endpoint, path, parameters, content)
 
         def decode(response: Response) -> Any:
@@ -62,13 +77,27 @@ class EndpointCalls:
                 request_id=response.headers.get("x-request-id"),
             )
 
-        return await self._courier.deliver(
-            endpoint,
-            send,
-            decode,
-            errand or errand_of(endpoint, path),
-            longest_s=self._caller.timeouts.total,
-        )
+        async def deliver() -> Any:
+            return await self._courier.deliver(
+                endpoint,
+                send,
+                decode,
+                errand or errand_of(endpoint, path),
+                longest_s=self._caller.timeouts.total,
+            )
+
+        renewal = self._caller.renewal
+        if renewal is None or not renews or endpoint.name in _SESSION_NOT_NEEDED:
+            return await deliver()
+        try:
+            return await deliver()
+        except TokenException:
+            token = await renewal.renew(used, self._caller.access_token)
+            if self._caller.access_token == used:
+                self._caller.access_token = token
+            if not endpoint.retryable:
+                raise
+        return await deliver()
 
     async def _typed(self, name: str, answer: type[T], parameters: Parameters) -> T:
         """Like ``_call``, but typed for a raw client too; see ``_shown``."""

@@ -6,6 +6,7 @@ login. The hook that makes it is awaited once for each dead token, however many 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from patang.domain.secret import Secret
 from patang.wire.errors import TokenException
@@ -20,6 +21,7 @@ class SessionRenewal:
     def __init__(self, hook: SessionExpiryHook) -> None:
         self._hook = hook
         self._one_at_a_time = asyncio.Lock()
+        self._asking: asyncio.Task[Any] | None = None
         self._dead: Secret | None = None
         self._outcome: Secret | Exception | None = None
 
@@ -37,6 +39,9 @@ class SessionRenewal:
         """
         if current is not None and current != dead:
             return current
+        if self._asking is asyncio.current_task():
+            # The hook calls the client it renews, and what it made is refused too.
+            raise TokenException("the session that the expiry hook made is refused.")
         async with self._one_at_a_time:
             if self._outcome is None or self._dead != dead:
                 self._dead, self._outcome = dead, None
@@ -52,10 +57,13 @@ class SessionRenewal:
         return await self.renew(current, current)
 
     async def _ask(self) -> Secret | Exception:
+        self._asking = asyncio.current_task()
         try:
             token = await self._hook()
         except Exception as error:  # noqa: BLE001 - kept, and raised to everybody who waits
             return error
+        finally:
+            self._asking = None
         if token:
             return Secret(token)
         return TokenException(
