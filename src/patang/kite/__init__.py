@@ -6,13 +6,15 @@ Usable with nothing of Patang above it. Importing it loads no network library.
 from patang.kite.client import Kite
 from patang.kite.clock import Clock, SystemClock
 from patang.kite.errors import ConnectFailed, OrderOutcomeUnknown, ReplyLost
-from patang.kite.feed import FeedCounters, KiteFeed
+from patang.kite.feed import KiteFeed
+from patang.kite.feed_connection import FeedCounters
 from patang.kite.feed_events import (
     FeedConnected,
     FeedDisconnected,
     FeedEvent,
     FeedFrame,
     FeedNotice,
+    FeedStale,
     OrderUpdate,
 )
 from patang.kite.secret import Secret
@@ -48,6 +50,7 @@ __all__ = [
     "FeedNotice",
     "FeedConnected",
     "FeedDisconnected",
+    "FeedStale",
     "FeedCounters",
     "Transport",
     "MemoryTransport",

@@ -1,56 +1,32 @@
-"""Zerodha's ticker as an async iterator of events, on a link that is kept alive."""
+"""Zerodha's ticker as an async iterator of events, on links that are kept alive."""
 
 import asyncio
-import logging
 import random
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Self
-from urllib.parse import urlencode
-
-import msgspec
 
 from patang.domain.errors import InvalidValue, InvariantBroken
-from patang.domain.market import NS_PER_SECOND
-from patang.kite.addresses import COMMON_HEADERS, TICKER_ROOT, checked_root
+from patang.domain.instrument import Instrument
+from patang.domain.market import Tick
+from patang.kite.addresses import TICKER_ROOT, checked_root
 from patang.kite.clock import Clock, SystemClock
-from patang.kite.errors import ConnectFailed
-from patang.kite.feed_events import (
-    FeedConnected,
-    FeedDisconnected,
-    FeedEvent,
-    FeedFrame,
-    FeedNotice,
-    OrderUpdate,
-)
+from patang.kite.feed_connection import FeedConnection, FeedCounters, FeedLine
+from patang.kite.feed_events import FeedEvent, FeedFrame
 from patang.kite.feed_queue import FeedQueue
+from patang.kite.order_echoes import OrderEchoes
 from patang.kite.secret import Secret
-from patang.kite.socket import Dialler, HandshakeRefused, Socket, SocketClosed
-from patang.wire import messages
-from patang.wire.connection import LinkSettings, LinkState, TickerLink
-from patang.wire.errors import KiteError, PermissionException, TokenException
-from patang.wire.ticks import TickMode, decode_frame
+from patang.kite.socket import Dialler
+from patang.wire.connection import LinkSettings, LinkState, checked_tokens
+from patang.wire.errors import KiteError
+from patang.wire.ticks import TickMode, to_tick
 
-_log = logging.getLogger("patang.kite.feed")
-
-_REFUSALS = (401, 403)
-_LATE_NS = NS_PER_SECOND // 4
-
-
-class FeedCounters(msgspec.Struct):
-    """What a feed has seen since it was made."""
-
-    frames: int = 0
-    heartbeats: int = 0
-    packets: int = 0
-    malformed: int = 0
-    unknown_texts: int = 0
-    connections: int = 0
-    disconnections: int = 0
+MAX_CONNECTIONS = 3
+"""Ticker connections that one api_key may hold. Source: Kite Connect v3, WebSocket streaming."""
 
 
 class KiteFeed:
-    """One ticker connection that reconnects, resubscribes and says what was missed.
+    """A ticker that reconnects, resubscribes and says what was missed.
 
     Use it as an async context manager and iterate it:
 
@@ -59,9 +35,13 @@ class KiteFeed:
             async for event in feed:
                 ...
 
+    One connection carries 3,000 instruments; a second and a third are opened when they are needed,
+    so a feed carries 9,000. Events of all connections come in one stream.
+
     Iteration raises ``TokenException`` or ``PermissionException`` when the server refuses the
-    credentials; everything else is repaired and reported as an event. Subscriptions outlive
-    disconnections and restarts: after ``async with`` ended, the same feed may be entered again.
+    credentials (``refusal`` keeps it); everything else is repaired and reported as an event.
+    Subscriptions outlive disconnections and restarts: after ``async with`` ended, the same feed may
+    be entered again, on another event loop too.
     """
 
     def __init__(
@@ -73,55 +53,97 @@ class KiteFeed:
         clock: Clock | None = None,
         dialler: Dialler | None = None,
         link: LinkSettings | None = None,
+        max_connections: int = MAX_CONNECTIONS,
         connect_timeout_s: float = 7.0,
         queue_frames: int = 1_024,
         jitter: random.Random | None = None,
     ) -> None:
         """Prepare; nothing is connected before ``async with``.
 
-        ``clock`` stamps frames; time-outs and the watchdog use machine time. ``link`` sets the
-        watchdog and the waits between dials, ``queue_frames`` how far the consumer may fall
-        behind before ticks conflate.
+        ``clock`` stamps frames; time-outs and the watchdogs use machine time. ``link`` sets the
+        watchdogs and the waits between dials, ``queue_frames`` how far the consumer may fall
+        behind before ticks conflate. ``max_connections`` leaves room for other programs of the
+        same api_key.
         """
         if queue_frames < 1:
             raise InvalidValue("queue_frames", f"{queue_frames} is below 1.")
-        self._api_key = api_key
+        if not 1 <= max_connections <= MAX_CONNECTIONS:
+            raise InvalidValue(
+                "max_connections", f"{max_connections} is not between 1 and {MAX_CONNECTIONS}."
+            )
         self._access_token = Secret(access_token)
-        self._root = checked_root(root, "ws")
-        self._clock = clock or SystemClock()
         self._dialler = dialler
         self._settings = link or LinkSettings()
-        # Jitter keeps many clients from dialling at once; nothing secret depends on it.
-        self._link = TickerLink(self._settings, jitter or random.Random())  # noqa: S311
-        self._connect_timeout_s = connect_timeout_s
+        self._max_connections = max_connections
         self._queue_frames = queue_frames
         self._queue = FeedQueue(queue_frames)
-        self._socket: Socket | None = None
-        self._sending = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._last_received_ns: int | None = None
-        self._was_connected = False
+        self._runs: list[asyncio.Task[None]] = []
         self._earlier_conflated = 0
+        self._modes: dict[int, TickMode] = {}
+        self._home: dict[int, FeedConnection] = {}
+        self.refusal: KiteError | None = None
+        """Why the server refused the credentials, until the feed is entered again."""
         self.counters = FeedCounters()
+        self._line = FeedLine(
+            api_key=api_key,
+            access_token=lambda: self._access_token,
+            root=checked_root(root, "ws"),
+            clock=clock or SystemClock(),
+            dialler=self._opened_dialler,
+            settings=self._settings,
+            connect_timeout_s=connect_timeout_s,
+            tell=lambda event: self._queue.put(event),
+            echoes=OrderEchoes(),
+            counters=self.counters,
+            # Jitter keeps many clients from dialling at once; nothing secret depends on it.
+            jitter=jitter or random.Random(),  # noqa: S311
+        )
+        self._connections = [FeedConnection(0, self._line)]
+        self._carried = [0]
 
     def __repr__(self) -> str:
-        return f"KiteFeed({self._root}, {self.state}, {len(self._link.desired)} instruments)"
+        return f"KiteFeed({self._line.root}, {self.state}, {len(self._modes)} instruments)"
 
     @property
     def state(self) -> LinkState:
-        """Where the connection is."""
-        return self._link.state
+        """Where the feed is: ``OPEN`` when every connection is, else what the worst one is."""
+        return max(self.states, key=_BADNESS.index)
+
+    @property
+    def states(self) -> tuple[LinkState, ...]:
+        """Where each connection is."""
+        return tuple(connection.state for connection in self._connections)
+
+    @property
+    def capacity(self) -> int:
+        """How many instruments may be subscribed."""
+        return self._max_connections * self._settings.max_tokens
 
     @property
     def subscriptions(self) -> Mapping[int, TickMode]:
-        """Every wanted token and its mode."""
-        return self._link.desired
+        """Every wanted token and its mode, in order of subscription."""
+        return MappingProxyType(self._modes)
 
     @property
     def conflated(self) -> int:
         """Packets replaced by newer ones because the consumer was too slow."""
         return self._earlier_conflated + self._queue.conflated
+
+    @property
+    def repeated_orders(self) -> int:
+        """Order updates that were heard again, on another connection or from a stutter."""
+        return self._line.echoes.repeated
+
+    @property
+    def last_tick_ns(self) -> int | None:
+        """When the newest tick of this run arrived (the clock's UTC time)."""
+        times = (connection.last_tick_ns for connection in self._connections)
+        return max((at_ns for at_ns in times if at_ns is not None), default=None)
+
+    def instruments_on(self, connection: int) -> tuple[int, ...]:
+        """The tokens that a connection carries: what a gap of it concerns."""
+        return tuple(self._connections[connection].link.desired)
 
     def set_access_token(self, access_token: str | Secret) -> None:
         """Use this token from the next connection on."""
@@ -130,36 +152,36 @@ class KiteFeed:
     async def __aenter__(self) -> Self:
         if self._group is not None:
             raise InvariantBroken("this KiteFeed is already running; enter it once at a time.")
-        if self._dialler is None:
-            from patang.kite.aiohttp_transport import AiohttpDialler
-
-            self._dialler = AiohttpDialler()
         self._earlier_conflated += self._queue.conflated
         self._queue = FeedQueue(self._queue_frames)
-        # A lock belongs to the loop that first waited for it; a notebook starts many.
-        self._sending = asyncio.Lock()
-        self._last_received_ns = None
-        self._was_connected = False
+        self.refusal = None
+        while len(self._connections) > 1 and not self._carried[-1]:
+            self._connections.pop()
+            self._carried.pop()
         self._group = await asyncio.TaskGroup().__aenter__()
-        self._reader = self._group.create_task(self._run(), name="kite-feed")
+        for connection in self._connections:
+            self._start(connection)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
-        """Close the link cleanly and end the iteration; safe to call twice."""
-        group, reader = self._group, self._reader
-        self._group = self._reader = None
-        if group is None or reader is None or self._dialler is None:
+        """Close the links cleanly and end the iteration; safe to call twice."""
+        group, runs = self._group, self._runs
+        self._group, self._runs = None, []
+        if group is None:
             return
-        reader.cancel()
+        for run in runs:
+            run.cancel()
         try:
             await group.__aexit__(None, None, None)
         finally:
-            self._link.closed()
+            for connection in self._connections:
+                connection.end()
             self._queue.close()
-            await self._dialler.close()
+            if self._dialler is not None:
+                await self._dialler.close()
 
     def __aiter__(self) -> Self:
         return self
@@ -167,181 +189,137 @@ class KiteFeed:
     async def __anext__(self) -> FeedEvent:
         return await self._queue.get()
 
+    async def take(self) -> list[FeedEvent]:
+        """Every event that waits, at least one; ``StopAsyncIteration`` when the feed has ended."""
+        return await self._queue.get_all()
+
+    async def ticks(
+        self,
+        instruments: Mapping[int, Instrument],
+        others: Callable[[FeedEvent], None] | None = None,
+    ) -> AsyncIterator[Tick]:
+        """Typed ticks, one by one; events that are no frames go to ``others``.
+
+        ``instruments`` maps tokens to instruments (``Directory.by_token``); packets of tokens that
+        are not in it are passed over. Raises as iterating the feed does.
+        """
+        async for event in self:
+            if isinstance(event, FeedFrame):
+                for packet in event.packets:
+                    instrument = instruments.get(packet.token)
+                    if instrument is not None:
+                        yield to_tick(packet, instrument, event.received_ns)
+            elif others is not None:
+                others(event)
+
     async def subscribe(self, tokens: Iterable[int], mode: TickMode | str = TickMode.QUOTE) -> None:
         """Want these tokens in this mode, now and after every reconnect; repeating is free.
 
         Raises:
-            InvalidValue: an unknown mode, a wrong token, or more than 3,000 instruments.
+            InvalidValue: an unknown mode, a wrong token, or more instruments than ``capacity``;
+                nothing has changed then.
         """
-        if mode not in TickMode.__members__.values():
-            raise InvalidValue("mode", f"unknown mode {mode!r}.", f"Known: {', '.join(TickMode)}.")
-        self._link.subscribe(tokens, TickMode(mode))
-        await self._flush()
+        for connection in self._assign(tokens, mode):
+            await connection.flush()
 
     async def unsubscribe(self, tokens: Iterable[int]) -> None:
         """Stop wanting these tokens; unknown ones are ignored."""
-        self._link.unsubscribe(tokens)
-        await self._flush()
+        for connection in self._release(tokens):
+            await connection.flush()
 
-    async def _flush(self) -> None:
-        """Send what the link decided, in order. A link that breaks meanwhile is the reader's."""
-        async with self._sending:
-            socket = self._socket
-            if socket is None:
-                return
-            try:
-                async with asyncio.timeout(self._connect_timeout_s):
-                    for request in self._link.take_requests():
-                        await socket.send(messages.encode_request(request))
-            except (SocketClosed, TimeoutError):
-                await socket.close()
+    def subscribe_soon(self, tokens: Iterable[int], mode: TickMode | str = TickMode.QUOTE) -> None:
+        """Like ``subscribe``, from code that cannot wait: the request leaves in the background."""
+        self._flush_soon(self._assign(tokens, mode))
 
-    async def _run(self) -> None:
+    def unsubscribe_soon(self, tokens: Iterable[int]) -> None:
+        """Like ``unsubscribe``, from code that cannot wait."""
+        self._flush_soon(self._release(tokens))
+
+    def _assign(self, tokens: Iterable[int], mode: TickMode | str) -> list[FeedConnection]:
+        """Give every token a connection; return those that have something to send."""
+        if mode not in TickMode.__members__.values():
+            raise InvalidValue("mode", f"unknown mode {mode!r}.", f"Known: {', '.join(TickMode)}.")
+        wanted = list(dict.fromkeys(checked_tokens(tokens)))
+        new = [token for token in wanted if token not in self._home]
+        if len(self._home) + len(new) > self.capacity:
+            raise InvalidValue(
+                "tokens",
+                f"{len(self._home) + len(new)} instruments; {self._max_connections} connections"
+                f" carry {self.capacity}.",
+                "Unsubscribe some first.",
+            )
+        for token in new:
+            self._home[token] = self._roomy()
+        by_connection: dict[FeedConnection, list[int]] = {}
+        for token in wanted:
+            by_connection.setdefault(self._home[token], []).append(token)
+            self._modes[token] = TickMode(mode)
+        for connection, its_tokens in by_connection.items():
+            connection.subscribe(its_tokens, TickMode(mode))
+        return list(by_connection)
+
+    def _release(self, tokens: Iterable[int]) -> list[FeedConnection]:
+        by_connection: dict[FeedConnection, list[int]] = {}
+        for token in dict.fromkeys(checked_tokens(tokens)):
+            home = self._home.pop(token, None)
+            if home is not None:
+                del self._modes[token]
+                self._carried[home.number] -= 1
+                by_connection.setdefault(home, []).append(token)
+        for connection, its_tokens in by_connection.items():
+            connection.unsubscribe(its_tokens)
+        return list(by_connection)
+
+    def _roomy(self) -> FeedConnection:
+        """The first connection with room for one more instrument, which is taken."""
+        for connection in self._connections:
+            if self._carried[connection.number] < self._settings.max_tokens:
+                break
+        else:
+            connection = FeedConnection(len(self._connections), self._line)
+            self._connections.append(connection)
+            self._carried.append(0)
+            self._start(connection)
+        self._carried[connection.number] += 1
+        return connection
+
+    def _flush_soon(self, connections: list[FeedConnection]) -> None:
+        group = self._group
+        if group is None:
+            return  # sent when the feed is entered
+        for connection in connections:
+            group.create_task(connection.flush(), name="kite-feed-flush")
+
+    def _start(self, connection: FeedConnection) -> None:
+        if self._group is not None and self.refusal is None:
+            connection.begin()
+            name = f"kite-feed-{connection.number}"
+            self._runs.append(self._group.create_task(self._supervise(connection), name=name))
+
+    async def _supervise(self, connection: FeedConnection) -> None:
         try:
-            while True:
-                reason = await self._connect_and_read()
-                wait_ns = self._link.lost()
-                self._report_loss(reason, wait_ns)
-                await asyncio.sleep(wait_ns / NS_PER_SECOND)
+            await connection.run()
         except Exception as error:  # noqa: BLE001 - outermost frame: the iteration raises it
+            if isinstance(error, KiteError):
+                self.refusal = error
             self._queue.close(error)
+            # What the server refuses one connection, it refuses the others.
+            for run in self._runs:
+                if run is not asyncio.current_task():
+                    run.cancel()
 
-    async def _connect_and_read(self) -> str:
-        """Live through one connection; return why it ended. Raises when credentials are refused."""
-        self._link.dialling()
+    def _opened_dialler(self) -> Dialler:
         if self._dialler is None:
-            raise InvariantBroken("the feed runs without a dialler.")
-        refusal: KiteError | None = None
-        try:
-            socket = await self._dialler.dial(self._url(), COMMON_HEADERS, self._connect_timeout_s)
-        except ConnectFailed as error:
-            return error.message
-        except HandshakeRefused as error:
-            if error.status not in _REFUSALS:
-                return f"the handshake failed with {error}"
-            refusal = _credentials_error(error)
-        if refusal is not None:
-            self._link.refused()
-            raise refusal
-        self._link.opened(time.monotonic_ns())
-        self._socket = socket
-        try:
-            await self._flush()
-            self._report_connection()
-            return await self._read(socket)
-        finally:
-            self._socket = None
-            await socket.close()
+            from patang.kite.aiohttp_transport import AiohttpDialler
 
-    async def _read(self, socket: Socket) -> str:
-        """Take frames until the socket ends or falls silent; return which."""
-        excused = False
-        while True:
-            left_ns = self._link.silence_left_ns(time.monotonic_ns())
-            deadline_ns = time.monotonic_ns() + left_ns
-            try:
-                async with asyncio.timeout(max(left_ns, 0) / NS_PER_SECOND):
-                    message = await socket.receive()
-            except SocketClosed as closed:
-                return str(closed)
-            except TimeoutError:
-                # When this process itself was held up, frames may be waiting behind the timer.
-                if excused or time.monotonic_ns() - deadline_ns < _LATE_NS:
-                    return f"silent for {self._settings.stall_ns / NS_PER_SECOND:g} s"
-                excused = True
-                self._link.frame_received(time.monotonic_ns())
-                continue
-            excused = False
-            monotonic_ns = time.monotonic_ns()
-            self._link.frame_received(monotonic_ns)
-            self._last_received_ns = self._clock.now_ns()
-            if isinstance(message, bytes):
-                self._take_frame(message, self._last_received_ns, monotonic_ns)
-            else:
-                self._take_text(message, self._last_received_ns)
-
-    def _take_frame(self, raw: bytes, received_ns: int, monotonic_ns: int) -> None:
-        frame = decode_frame(raw)
-        if frame.is_heartbeat:
-            self.counters.heartbeats += 1
-            return
-        self.counters.frames += 1
-        self.counters.packets += len(frame.packets)
-        if frame.skipped or not frame.packets:
-            self._count_malformed(raw, frame.skipped[0].reason if frame.skipped else "no packet")
-        if frame.packets:
-            self._queue.put(
-                FeedFrame(
-                    packets=frame.packets,
-                    received_ns=received_ns,
-                    received_monotonic_ns=monotonic_ns,
-                    raw_size=len(raw),
-                )
-            )
-
-    def _count_malformed(self, raw: bytes, reason: str) -> None:
-        self.counters.malformed += 1
-        # Once: a server that sends one broken frame sends thousands.
-        if self.counters.malformed == 1:
-            _log.warning(
-                "ticker frame of %d bytes cannot be read (%s); it starts %s. Further ones are"
-                " only counted.",
-                len(raw),
-                reason,
-                raw[:32].hex(" "),
-            )
-
-    def _take_text(self, text: str, received_ns: int) -> None:
-        match messages.decode_text(text):
-            case messages.OrderUpdate(order):
-                self._queue.put(OrderUpdate(order=order, received_ns=received_ns))
-            case messages.ErrorText(words):
-                self._queue.put(FeedNotice(text=words, is_error=True, received_ns=received_ns))
-            case messages.BrokerMessage(words):
-                self._queue.put(FeedNotice(text=words, is_error=False, received_ns=received_ns))
-            case messages.Other(type):
-                self.counters.unknown_texts += 1
-                if type == "order":
-                    # Something happened to an order, and this is all that can be known of it.
-                    notice = "an order update could not be read; read the order book."
-                    self._queue.put(FeedNotice(text=notice, is_error=True, received_ns=received_ns))
-
-    def _report_connection(self) -> None:
-        self.counters.connections += 1
-        self._queue.put(
-            FeedConnected(
-                at_ns=self._clock.now_ns(),
-                is_reconnect=self._was_connected,
-                gap_from_ns=self._last_received_ns if self._was_connected else None,
-            )
-        )
-        self._was_connected = True
-
-    def _report_loss(self, reason: str, wait_ns: int) -> None:
-        self.counters.disconnections += 1
-        retry_in_s = wait_ns / NS_PER_SECOND
-        _log.info("ticker link lost: %s; next try in %.1f s", reason, retry_in_s)
-        self._queue.put(
-            FeedDisconnected(at_ns=self._clock.now_ns(), reason=reason, retry_in_s=retry_in_s)
-        )
-
-    def _url(self) -> str:
-        query = urlencode({"api_key": self._api_key, "access_token": self._access_token.reveal()})
-        path = "" if self._root.count("/") > 2 else "/"
-        return f"{self._root}{path}?{query}"
+            self._dialler = AiohttpDialler()
+        return self._dialler
 
 
-def _credentials_error(refusal: HandshakeRefused) -> KiteError:
-    """Kite answers 403 both to a dead session and to a plan without market data."""
-    words = refusal.message.lower()
-    if "permission" in words or "not enabled" in words:
-        return PermissionException(
-            f"the ticker refuses this key: {refusal}.",
-            status=refusal.status,
-            remedy="Market data needs a Connect subscription for the api_key.",
-        )
-    return TokenException(
-        f"the ticker refuses the session: {refusal}.",
-        status=refusal.status,
-        remedy="Log in again; a session ends at 06:00 IST on the next day.",
-    )
+_BADNESS = (
+    LinkState.OPEN,
+    LinkState.CONNECTING,
+    LinkState.WAITING,
+    LinkState.IDLE,
+    LinkState.REFUSED,
+)

@@ -48,6 +48,7 @@ class FeedQueue:
             received_monotonic_ns=newer.received_monotonic_ns,
             raw_size=older.raw_size + newer.raw_size,
             conflated=older.conflated + replaced,
+            connection=newer.connection,
         )
 
     def close(self, error: Exception | None = None) -> None:
@@ -67,3 +68,9 @@ class FeedQueue:
             self._changed.clear()
             await self._changed.wait()
         return self._events.popleft()
+
+    async def get_all(self) -> list[FeedEvent]:
+        """Every event that is here, the oldest first, at least one; ends as ``get`` does."""
+        events = [await self.get(), *self._events]
+        self._events.clear()
+        return events

@@ -17,7 +17,7 @@ from patang.kite.clock import Clock, SystemClock
 from patang.kite.feed_events import OrderUpdate
 from patang.kite.secret import Secret
 from patang.wire.checksums import is_same_checksum, postback_checksum
-from patang.wire.row import Document, remember_source
+from patang.wire.row import Document, decode_row, remember_source
 from patang.wire.rows import Postback
 
 _log = logging.getLogger("patang.kite.postback")
@@ -60,7 +60,7 @@ def verify_postback(body: bytes, api_secret: str | Secret) -> Postback:
     if len(body) > POSTBACK_BYTES:
         raise BadPostback(413, f"a postback of more than {POSTBACK_BYTES} bytes.")
     try:
-        order = _decoder.decode(body)
+        order = decode_row(_decoder, body)
         remember_source(order, Document(body), ())
         expected = postback_checksum(
             order.order_id, order.order_timestamp or "", Secret(api_secret).reveal()

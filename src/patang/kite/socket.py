@@ -7,7 +7,14 @@ from patang.domain.errors import PatangError
 
 
 class SocketClosed(PatangError):
-    """The WebSocket ended; the text says how. Never leaves ``KiteFeed``."""
+    """The WebSocket ended; the text says how. Never leaves ``KiteFeed``.
+
+    ``code`` is the closing code, where the server sent one.
+    """
+
+    def __init__(self, cause: str, code: int | None = None) -> None:
+        self.code = code
+        super().__init__(cause)
 
 
 class HandshakeRefused(PatangError):

@@ -46,18 +46,22 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Times in nanoseconds of monotonic time.
 
     ``stall_ns`` is how long a link may be silent: the server sends a heartbeat every second or
-    so. The wait after failure ``n`` (from 0) is drawn between ``first_wait_ns * 2**n`` and twice
-    that; near ``longest_wait_ns``, which it never exceeds, between half of it and all of it.
+    so. ``stale_ns`` is how long a link with subscriptions may carry no tick before that is told:
+    a quiet market looks the same, so such a link is kept. The wait after failure ``n`` (from 0) is
+    drawn between ``first_wait_ns * 2**n`` and twice that; near ``longest_wait_ns``, which it never
+    exceeds, between half of it and all of it.
     """
 
-    stall_ns: int = 5 * NS_PER_SECOND
+    stall_ns: int = 9 * NS_PER_SECOND // 2
+    stale_ns: int = 9 * NS_PER_SECOND // 2
     first_wait_ns: int = 1 * NS_PER_SECOND
     longest_wait_ns: int = 60 * NS_PER_SECOND
     max_tokens: int = MAX_TOKENS
 
     def __post_init__(self) -> None:
-        if self.stall_ns <= 0:
-            raise InvalidValue("stall_ns", f"{self.stall_ns} is not positive.")
+        for field in ("stall_ns", "stale_ns"):
+            if getattr(self, field) <= 0:
+                raise InvalidValue(field, f"{getattr(self, field)} is not positive.")
         if not 0 < self.first_wait_ns <= self.longest_wait_ns:
             raise InvalidValue(
                 "first_wait_ns",
@@ -85,6 +89,8 @@ class TickerLink:
         self._desired: dict[int, TickMode] = {}
         self._requests: deque[Request] = deque()
         self._last_frame_ns = 0
+        self._last_tick_ns = 0
+        self._is_stale = False
         self._failures = 0
 
     @property
@@ -108,7 +114,7 @@ class TickerLink:
         Raises:
             InvalidValue: a token does not fit 32 bits, or the connection would carry too many.
         """
-        wanted = dict.fromkeys(_checked(tokens))
+        wanted = dict.fromkeys(checked_tokens(tokens))
         added = [token for token in wanted if token not in self._desired]
         if len(self._desired) + len(added) > self._settings.max_tokens:
             raise InvalidValue(
@@ -118,6 +124,9 @@ class TickerLink:
                 "Unsubscribe some first, or open a second feed.",
             )
         changed = [token for token in wanted if self._desired.get(token) is not mode]
+        if not self._desired:
+            # Ticks are owed from now on; a link without subscriptions is never stale.
+            self._last_tick_ns = self._last_frame_ns
         self._desired.update(dict.fromkeys(changed, mode))
         if self._state is LinkState.OPEN:
             self._queue_subscribe(added)
@@ -125,7 +134,9 @@ class TickerLink:
 
     def unsubscribe(self, tokens: Iterable[int]) -> None:
         """Stop wanting these tokens; unknown ones are ignored."""
-        removed = [token for token in dict.fromkeys(_checked(tokens)) if token in self._desired]
+        removed = [
+            token for token in dict.fromkeys(checked_tokens(tokens)) if token in self._desired
+        ]
         for token in removed:
             del self._desired[token]
         if self._state is LinkState.OPEN:
@@ -150,7 +161,8 @@ class TickerLink:
         """
         self._require(LinkState.CONNECTING)
         self._state = LinkState.OPEN
-        self._last_frame_ns = now_ns
+        self._last_frame_ns = self._last_tick_ns = now_ns
+        self._is_stale = False
         self._queue_subscribe(list(self._desired))
         for mode in TickMode:
             self._queue_mode(mode, [t for t, wanted in self._desired.items() if wanted is mode])
@@ -159,6 +171,22 @@ class TickerLink:
         """Any frame, heartbeats too, proves the link alive and ends a series of failures."""
         self._last_frame_ns = now_ns
         self._failures = 0
+
+    def ticks_received(self, now_ns: int) -> None:
+        """A frame with ticks: the data is fresh."""
+        self.frame_received(now_ns)
+        self._last_tick_ns = now_ns
+        self._is_stale = False
+
+    def staleness_left_ns(self, now_ns: int) -> int | None:
+        """How long until the ticks are stale; None when none are owed, or it has been told."""
+        if self._is_stale or not self._desired:
+            return None
+        return self._last_tick_ns + self._settings.stale_ns - now_ns
+
+    def staleness_told(self) -> None:
+        """That the ticks are stale has been told; it is told again after the next tick only."""
+        self._is_stale = True
 
     def silence_left_ns(self, now_ns: int) -> int:
         """How long the link may still be silent; zero or less means it is dead."""
@@ -203,7 +231,8 @@ def _batches(tokens: list[int]) -> list[tuple[int, ...]]:
     ]
 
 
-def _checked(tokens: Iterable[int]) -> list[int]:
+def checked_tokens(tokens: Iterable[int]) -> list[int]:
+    """The tokens, once each is known to be a 32-bit number; raises ``InvalidValue``."""
     checked = list(tokens)
     for token in checked:
         # bool is an int to Python, and True would quietly become token 1.

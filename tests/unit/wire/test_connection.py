@@ -172,6 +172,7 @@ def test_closing_keeps_the_subscriptions_for_the_next_start():
     "settings",
     [
         {"stall_ns": 0},
+        {"stale_ns": 0},
         {"first_wait_ns": 0},
         {"first_wait_ns": 61 * SECOND},
         {"max_tokens": 0},
@@ -181,3 +182,37 @@ def test_closing_keeps_the_subscriptions_for_the_next_start():
 def test_settings_that_cannot_work_are_refused(settings):
     with pytest.raises(InvalidValue):
         LinkSettings(**settings)
+
+
+def test_ticks_are_owed_from_the_first_subscription_on():
+    link = opened(a_link(stale_ns=3 * SECOND), at_ns=100 * SECOND)
+    assert link.staleness_left_ns(200 * SECOND) is None
+    link.frame_received(150 * SECOND)
+    link.subscribe([1], TickMode.LTP)
+    assert link.staleness_left_ns(151 * SECOND) == 2 * SECOND
+    link.frame_received(152 * SECOND)
+    assert link.staleness_left_ns(153 * SECOND) == 0
+    link.ticks_received(153 * SECOND)
+    assert link.staleness_left_ns(153 * SECOND) == 3 * SECOND
+
+
+def test_staleness_is_told_once_until_the_next_tick_or_connection():
+    link = opened(a_link(stale_ns=3 * SECOND), at_ns=0)
+    link.subscribe([1], TickMode.LTP)
+    link.staleness_told()
+    link.frame_received(90 * SECOND)
+    assert link.staleness_left_ns(99 * SECOND) is None
+    link.ticks_received(100 * SECOND)
+    assert link.staleness_left_ns(100 * SECOND) == 3 * SECOND
+    link.staleness_told()
+    link.lost()
+    opened(link, at_ns=200 * SECOND)
+    assert link.staleness_left_ns(200 * SECOND) == 3 * SECOND
+    link.unsubscribe([1])
+    assert link.staleness_left_ns(200 * SECOND) is None
+
+
+def test_a_dead_link_is_noticed_within_five_seconds():
+    settings = LinkSettings()
+    assert settings.stall_ns < 5 * SECOND
+    assert settings.stale_ns < 5 * SECOND
