@@ -1,6 +1,7 @@
 """The account at Zerodha, or at a sandbox that speaks the same protocol, behind the broker port."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Coroutine
 from typing import Self, assert_never
 
@@ -18,7 +19,6 @@ from patang.domain.messages import (
     OrderNotPlaced,
     OrderRefused,
     OrderUnresolved,
-    OrderUpdated,
     SubmitOrder,
 )
 from patang.domain.order import OrderIntent
@@ -27,16 +27,14 @@ from patang.kite.client import Kite
 from patang.kite.clock import Clock
 from patang.kite.errors import OrderOutcomeUnknown
 from patang.kite.feed_events import OrderUpdate
-from patang.kite.governor import Lane
+from patang.kite.reconcile import LATER_READS_S, Fate, Search, Searches, Sought, look_for
+from patang.kite.windows import Lane
 from patang.wire.errors import DataException, KiteError
-from patang.wire.rows import PositionRow
+from patang.wire.rows import OrderRow, PositionRow
 from patang.wire.translate import fill_of, order_updated, place_form
 
-RESOLVE_AT_S = (0.3, 1.0, 3.0, 10.0, 30.0, 90.0)
-"""When the order book is read after a lost reply, in venue seconds since the loss."""
+_log = logging.getLogger("patang.brokers.kite")
 
-ENOUGH_READS = 3
-_LATER_READS_S = 30.0
 # More than a day's worth: a consumer that far behind is broken, and that must be loud.
 _MAX_EVENTS = 100_000
 _CLOSE_WITHIN_S = 15.0
@@ -77,14 +75,13 @@ class KiteBroker:
         self._background: list[asyncio.Task[None]] = []
         self._in_flight: set[asyncio.Task[None]] = set()
         self._intents: dict[str, OrderIntent] = {}
-        self._unresolved: dict[str, OrderIntent] = {}
-        self._presumed_absent: dict[str, OrderIntent] = {}
+        self._searches = Searches()
         self._news = AccountNews(
             kite,
             clock,
             tell=self._emit,
             on_sight=self._recognise,
-            is_order_missing=lambda: bool(self._presumed_absent),
+            is_order_missing=lambda: self._searches.is_any_absent,
         )
 
     @property
@@ -177,17 +174,18 @@ class KiteBroker:
 
     async def _place(self, intent: OrderIntent) -> None:
         lane = Lane.EXIT if intent.reduces else Lane.ENTRY
+        sent_ns = self._now()
         try:
             form = place_form(intent)
             order_id = await self._kite.place(form, lane)
         except InvalidValue as error:
             self._refused(intent, "InputException", str(error))
         except OrderOutcomeUnknown as error:
-            self._unresolved[intent.tag] = intent
+            search = self._searches.begin(Sought.from_intent(intent, sent_ns))
             self._emit(
                 OrderUnresolved(at_ns=self._now(), intent_id=intent.intent_id, reason=error.reason)
             )
-            self._start(self._resolve(intent), f"resolve-{intent.tag}", None)
+            self._start(self._resolve(intent, search), f"resolve-{intent.tag}", None)
         except KiteError as error:
             self._refused(intent, error.error_type, error.message)
         else:
@@ -213,35 +211,22 @@ class KiteBroker:
             # Mostly the order is done already, or the cancel worked and its reply was lost.
             self._news.want_book()
 
-    async def _resolve(self, intent: OrderIntent) -> None:
+    async def _resolve(self, intent: OrderIntent, search: Search) -> None:
         """Look for an order whose reply was lost, until it is found or is presumed not placed."""
-        lost_at_ns = self._now()
-        reads = 0
-        due_s = 0.0
-        schedule = iter(RESOLVE_AT_S)
-        while intent.tag in self._unresolved:
-            last_due_s, due_s = due_s, next(schedule, due_s + _LATER_READS_S)
-            if last_due_s >= RESOLVE_AT_S[-1] and reads >= ENOUGH_READS:
-                # Watched to the end of the day: an order that turns up late is told like any other.
-                self._presumed_absent[intent.tag] = self._unresolved.pop(intent.tag)
-                self._emit(
-                    OrderNotPlaced(at_ns=self._now(), intent_id=intent.intent_id, reads=reads)
-                )
-                return
-            wait_s = due_s - (self._now() - lost_at_ns) / 1e9
-            await self._clock.sleep(max(wait_s, 0.0))
-            reads = reads + 1 if await self._news.read_book() else 0
+        verdict = await look_for(search, self._news.read_book, self._clock, later_s=LATER_READS_S)
+        # Watched to the end of the day: an order that turns up late is told like any other.
+        self._searches.end(search, is_absent=verdict.fate is Fate.ABSENT)
+        if verdict.fate is Fate.ABSENT:
+            self._emit(
+                OrderNotPlaced(at_ns=self._now(), intent_id=intent.intent_id, reads=verdict.reads)
+            )
+        elif verdict.fate is Fate.AMBIGUOUS:
+            _log.error("several orders carry the tag %s: %s", intent.tag, ", ".join(search.found))
 
-    def _recognise(self, update: OrderUpdated) -> None:
+    def _recognise(self, row: OrderRow) -> None:
         """Is this an order whose reply was lost? Asked of every row, old and new."""
-        tag = update.tag or ""
-        intent = self._unresolved.get(tag)
-        if intent is not None and _is_of(update, intent):
-            del self._unresolved[tag]
-            self._accepted(intent, update.order_id)
-        missing = self._presumed_absent.get(tag)
-        if missing is not None and _is_of(update, missing):
-            del self._presumed_absent[tag]
+        if (search := self._searches.see(row)) is not None:
+            self._accepted(self._intents[search.sought.tag], row.order_id)
 
     # Small change
 
@@ -267,15 +252,6 @@ class KiteBroker:
 
     def _now(self) -> int:
         return self._clock.now_ns()
-
-
-def _is_of(update: OrderUpdated, intent: OrderIntent) -> bool:
-    """Whether an order is the intent's. The type is no sign: MARKET is echoed as LIMIT."""
-    return (
-        update.tag == intent.tag
-        and update.instrument == intent.instrument
-        and update.side is intent.side
-    )
 
 
 def _broker_position(row: PositionRow) -> BrokerPosition:

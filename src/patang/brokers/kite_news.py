@@ -46,7 +46,7 @@ class AccountNews:
         clock: Clock,
         *,
         tell: Callable[[BrokerEvent], None],
-        on_sight: Callable[[OrderUpdated], None],
+        on_sight: Callable[[OrderRow], None],
         is_order_missing: Callable[[], bool],
     ) -> None:
         self._kite = kite
@@ -104,7 +104,7 @@ class AccountNews:
         except DataException as error:
             _log.error("an order row could not be understood: %s", error)
             return
-        self._on_sight(update)
+        self._on_sight(row)
         order_id = update.order_id
         if not _is_news(update, self._newest.get(order_id)):
             return

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from patang.brokers.kite import RESOLVE_AT_S, KiteBroker
+from patang.brokers.kite import KiteBroker
 from patang.domain.enums import Mode
 from patang.domain.errors import InvalidValue, InvariantBroken
 from patang.domain.messages import (
@@ -19,6 +19,7 @@ from patang.domain.messages import (
 )
 from patang.domain.order import OrderStatus
 from patang.kite import ConnectFailed, Kite, MemoryTransport, ReplyLost, Response
+from patang.kite.reconcile import RESOLVE_AT_S
 from tests.builders import Desk, alarms, spec, submitted
 from tests.lossy_exchange import HTML, an_intent, kinds, order_form
 
