@@ -33,7 +33,7 @@ def main() -> None:
         async def watch(_node: Node) -> None:
             await sleep_until(node.clock, start_ns + (end_ns - start_ns) * 2 // 3)
             console = Console(record=True, width=124, file=io.StringIO(), force_terminal=True)
-            console.print(screen.render())
+            console.print(screen.render(124, 34))
             pictures.append(console.export_svg(title="patang demo"))
 
         return watch

@@ -142,15 +142,16 @@ def test_a_run_whose_sandbox_dies_ends_with_one_line_and_an_intact_journal(tmp_p
     os.kill(sandbox, signal.SIGKILL)
     output, errors = demo.communicate(timeout=20)
     result = subprocess.CompletedProcess([], demo.returncode, output, errors)
-    assert_one_clear_failure(result, 7, str(sandbox), "journal")
     (journal,) = tmp_path.glob("*.journal")
+    assert_one_clear_failure(result, 7, str(sandbox), str(journal))
     found = verify(journal)
     assert found.problem is None
     assert found.rows >= 50
     assert not found.is_sealed
 
 
-def test_ctrl_c_ends_a_run_in_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_run_in_order(tmp_path: Path, number: signal.Signals) -> None:
     demo = subprocess.Popen(
         [*PATANG, "demo", "--headless", "--journal-folder", str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -158,12 +159,55 @@ def test_ctrl_c_ends_a_run_in_order(tmp_path: Path) -> None:
         text=True,
     )
     wait_for_rows(tmp_path, 50)
-    demo.send_signal(signal.SIGINT)
-    _, errors = demo.communicate(timeout=20)
+    demo.send_signal(number)
+    output, errors = demo.communicate(timeout=20)
     assert demo.returncode == 130
+    assert "interrupted" in output
     assert "Traceback" not in errors
     (journal,) = tmp_path.glob("*.journal")
     assert verify(journal).is_sealed
+
+
+def test_a_sandbox_does_not_outlive_the_run_that_started_it(tmp_path: Path) -> None:
+    demo = subprocess.Popen(
+        [*PATANG, "demo", "--headless", "--journal-folder", str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for_rows(tmp_path, 10)
+    sandbox = child_of(demo.pid)
+    demo.kill()
+    demo.wait(timeout=10)
+    deadline = time.monotonic() + 20
+    while is_running(sandbox):
+        assert time.monotonic() < deadline, f"sandbox {sandbox} runs on"
+        time.sleep(0.05)
+
+
+def test_output_that_cannot_be_written_is_one_clear_line(
+    finished_run: dict[str, object],
+) -> None:
+    journal = str(journal_of(finished_run))
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [*PATANG, "replay", journal], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert result.returncode == 3
+    assert "Traceback" not in result.stderr
+    assert "standard output" in result.stderr
+    closed = subprocess.run(
+        ["/bin/sh", "-c", '"$0" -m patang.cli replay "$1" >&-', sys.executable, journal],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert closed.returncode == 0
+    assert closed.stderr == ""
+
+
+def test_output_options_may_stand_before_the_command(finished_run: dict[str, object]) -> None:
+    result = patang("-o", "json", "replay", str(journal_of(finished_run)))
+    assert json.loads(result.stdout)["commands_match"] is True
 
 
 def test_a_journal_folder_that_cannot_be_made_is_a_set_up_error(tmp_path: Path) -> None:
@@ -195,7 +239,7 @@ def test_a_taken_port_is_a_set_up_error() -> None:
 @pytest.mark.parametrize(
     ("arguments", "choice"),
     [
-        (["dmeo"], "demo, replay, sandbox"),
+        (["dmeo"], "Commands: demo, "),
         (["demo", "--sede", "3"], "--seed"),
         (["demo", "--seed", "lucky"], "from 0 to"),
         (["demo", "--seed", "-1"], "from 0 to"),
@@ -232,6 +276,13 @@ def wait_for_rows(folder: Path, rows: int) -> None:
     raise AssertionError(f"no journal with {rows} rows in {folder}")
 
 
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def child_of(pid: int) -> int:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     assert len(children) == 1
@@ -258,7 +309,58 @@ def test_a_strategy_of_the_users_own_runs_and_replays(tmp_path: Path) -> None:
     assert json.loads(again.stdout)["state_hash"] == document["state_hash"]
 
 
-def test_a_strategy_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
-    folder = str(tmp_path)
-    result = patang("demo", "--strategy", "nowhere:Class", "--journal-folder", folder)
-    assert_one_clear_failure(result, 2, "nowhere")
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("nowhere:Class", "nowhere"),
+        ("./broken:Class", "module:Class"),
+        ("broken", "module:Class"),
+        ("broken:Class", "line 1"),
+        ("raises:Class", "out of luck"),
+        ("refuses:Class", "no such mood"),
+        ("refuses:Other", "Other"),
+    ],
+)
+def test_a_strategy_that_cannot_be_made_is_named_with_the_cause(
+    tmp_path: Path, name: str, word: str
+) -> None:
+    (tmp_path / "broken.py").write_text("class Class(:\n")
+    (tmp_path / "raises.py").write_text("raise RuntimeError('out of luck')\n")
+    (tmp_path / "refuses.py").write_text(
+        "from patang.engine.strategy import Strategy\n"
+        "class Class(Strategy):\n"
+        "    def __init__(self):\n"
+        "        raise ValueError('no such mood')\n"
+    )
+    result = subprocess.run(
+        [*PATANG, "demo", "--strategy", name],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert_one_clear_failure(result, 2, word)
+
+
+def test_a_strategy_that_fails_is_named_with_its_line_and_may_print(tmp_path: Path) -> None:
+    (tmp_path / "fails.py").write_text(
+        "from patang.engine.strategy import Strategy\n"
+        "class Fails(Strategy):\n"
+        "    def on_tick(self, view, tick):\n"
+        "        print('looking')\n"
+        "        return 1 / 0\n"
+    )
+    result = subprocess.run(
+        [*PATANG, "demo", "--strategy", "fails:Fails", "--minutes", "1", "-o", "json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "XDG_DATA_HOME": str(tmp_path)},
+    )
+    assert result.returncode == 1
+    document = json.loads(result.stdout)
+    assert document["succeeded"] is False
+    assert "line 5 of fails" in document["alarms"][0]["message"]
+    assert "ZeroDivisionError" in result.stderr
+    assert "looking" in result.stderr

@@ -6,7 +6,14 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter, UnknownOptionError, UnusedCliTokensError
 
 import patang
-from patang.cli.exits import Exit, exit_code_of, leave, print_failure
+from patang.cli.exits import (
+    OUTPUT_ERRORS,
+    Exit,
+    exit_code_of,
+    leave,
+    leave_unwritten,
+    print_failure,
+)
 from patang.cli.output import Output, OutputOption, print_json
 from patang.domain.errors import PatangError
 
@@ -32,6 +39,9 @@ COMMANDS = {
     "positions": ("patang.cli.portfolio:positions", "Show the positions and their profit."),
     "holdings": ("patang.cli.portfolio:holdings", "Show what lies in the demat account."),
     "funds": ("patang.cli.portfolio:funds", "Show the funds of both segments."),
+    "gtt": ("patang.cli.gtt:gtt", "Show the good-till-triggered orders."),
+    "instruments": ("patang.cli.instruments:app", "Find what the exchanges list."),
+    "history": ("patang.cli.history:history", "Show candles of the past."),
 }
 for _name, (_target, _summary) in COMMANDS.items():
     app.command(_target, name=_name)
@@ -76,6 +86,10 @@ def main(arguments: list[str] | None = None) -> None:
         leave(exit_code_of(error))
     except KeyboardInterrupt:
         leave(Exit.INTERRUPTED)
+    except OSError as error:
+        if error.errno not in OUTPUT_ERRORS:
+            raise
+        leave_unwritten(error)
 
 
 def _command_first(tokens: list[str]) -> list[str]:

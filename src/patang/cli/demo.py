@@ -1,6 +1,7 @@
 """``patang demo``: a market, two strategies and the whole path between them, in a minute."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from patang.cli.output import (
 from patang.domain.errors import PatangError
 
 if TYPE_CHECKING:
+    from patang.runtime.demo import DemoReport
     from patang.runtime.node import Feeder, Node
     from patang.runtime.scoreboard import Scoreboard
 
@@ -34,7 +36,7 @@ async def demo(
     minutes: Annotated[int, Parameter(converter=whole_number(1, 340))] = 40,
     strategy: list[str] | None = None,
     journal_folder: Path | None = None,
-    headless: bool = False,
+    headless: Annotated[bool, Parameter(negative="")] = False,
     output: OutputOption = Output.TABLE,
 ) -> int:
     """Watch two strategies trade a simulated market over Kite's own wire formats.
@@ -86,7 +88,7 @@ async def demo(
 
     def started(board: "Scoreboard", node: "Node", end_ns: int) -> "Feeder | None":
         if sys.platform != "win32":  # there, Ctrl-C raises KeyboardInterrupt
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, node.stop, INTERRUPTED)
         if output is Output.JSON or headless:
             return None
@@ -94,26 +96,44 @@ async def demo(
 
         return follow(board, end_ns, speed)
 
-    report = await run_demo(settings, started)
     if output is Output.JSON:
+        with contextlib.redirect_stdout(sys.stderr):  # a strategy may print; the document is ours
+            report = await run_demo(settings, started)
         print_json(report)
     else:
         from patang.cli.demo_view import print_summary
 
+        report = await run_demo(settings, started)
         print_summary(report)
     if report.stop_reason == INTERRUPTED:
         return Exit.INTERRUPTED
-    if not report.fills:
-        raise PatangError(
-            f"The demo did not trade in {minutes} market minutes.",
-            "Give it more with --minutes, or another --seed.",
-        )
+    if not report.succeeded:
+        raise _failure(report)
+    return Exit.OK
+
+
+def _failure(report: "DemoReport") -> PatangError:
     if report.disagreements:
-        raise PatangError(
+        return PatangError(
             f"Our books and the sandbox's do not agree: {report.disagreements[0]}",
             f"Keep the journal {report.journal}; `patang replay` rebuilds the run from it.",
         )
-    return Exit.OK
+    broken = next((one for one in report.alarms if one.code == "STRATEGY_ERROR"), None)
+    if broken is not None:
+        return PatangError(
+            f"The demo did not trade; a strategy failed: {broken.message}",
+            "Mend the strategy. After three failures in a row it is disabled for the run.",
+        )
+    if report.denied:
+        codes = ", ".join(report.denied_by_code)
+        return PatangError(
+            f"The demo did not trade: risk denied all {report.denied} orders ({codes}).",
+            "docs/risk.md says what each code means.",
+        )
+    return PatangError(
+        f"The demo did not trade in {report.market_minutes} minutes of market time.",
+        "The strategies look on for some minutes first: give it more with --minutes.",
+    )
 
 
 def _default_folder() -> Path:

@@ -1,9 +1,13 @@
 """What the demo shows: a live screen on a terminal, plain lines elsewhere, and the summary."""
 
 import asyncio
+import shutil
+import sys
 from decimal import Decimal
+from pathlib import Path
 
-from rich.console import Console, Group, RenderableType
+from rich import box
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.panel import Panel
@@ -21,7 +25,9 @@ from patang.runtime.scoreboard import OrderLine, Scoreboard
 _REFRESH_S = 0.125
 _ORDERS_SHOWN = 8
 _ALARMS_SHOWN = 5
-_PIPE_WIDTH = 200
+_WIDE = 100
+_FRAME_LINES = 10
+_TABLE_LINES = 4
 _STATUS_STYLE = {
     OrderStatus.FILLED: "green",
     OrderStatus.REJECTED: "red",
@@ -36,7 +42,8 @@ def follow(board: Scoreboard, end_ns: int, speed: float) -> Feeder:
     """A task that shows the run while it lasts: a live screen, or lines where there is none."""
     screen = DemoScreen(board, end_ns, speed)
     console = Console(highlight=False)
-    return _live(screen, console) if console.is_terminal else _lines(screen, console)
+    has_screen = console.is_terminal and not console.is_dumb_terminal
+    return _live(screen, console) if has_screen else _lines(screen, console)
 
 
 def _live(screen: "DemoScreen", console: Console) -> Feeder:
@@ -44,7 +51,7 @@ def _live(screen: "DemoScreen", console: Console) -> Feeder:
         # Refreshed by this task alone: a refresh thread would read the board while it changes.
         with Live(console=console, auto_refresh=False, transient=True) as live:
             while True:
-                live.update(screen.render(), refresh=True)
+                live.update(screen.render(*console.size), refresh=True)
                 await asyncio.sleep(_REFRESH_S)
 
     return show
@@ -91,34 +98,42 @@ class DemoScreen:
             f"net {_signed(board.net_pnl())}"
         )
 
-    def render(self) -> RenderableType:
-        """The whole screen."""
-        tables = Table.grid(expand=True, padding=(0, 1))
-        tables.add_column(ratio=4)
-        tables.add_column(ratio=6)
-        tables.add_row(self._prices(), Group(self._positions(), self._orders()))
-        return Group(self._header(), tables, self._footer())
+    def render(self, width: int, height: int) -> RenderableType:
+        """The whole screen, for a terminal of so many columns and lines.
+
+        What a small one has no room for goes in this order: orders, closed positions, prices.
+        """
+        room = height - _FRAME_LINES
+        if width >= _WIDE:
+            prices = self._prices(room)
+            positions, used = self._positions(room)
+            orders = self._orders(room - used - _TABLE_LINES)
+            tables = Table.grid(expand=True, padding=(0, 1))
+            tables.add_column(ratio=4)
+            tables.add_column(ratio=6)
+            tables.add_row(prices, Group(positions, orders) if orders else positions)
+            return Group(self._header(), tables, self._footer())
+        positions, used = self._positions(room)
+        body: list[RenderableType] = [positions]
+        left = room - used - _TABLE_LINES
+        if left > _TABLE_LINES:
+            body.append(self._prices(left))
+        return Group(self._header(), *body, self._footer())
 
     def _header(self) -> RenderableType:
-        grid = Table.grid(expand=True)
-        grid.add_column()
-        grid.add_column(justify="center")
-        grid.add_column(justify="right")
+        grid = Table.grid(expand=True, padding=(0, 1))
+        grid.add_column(no_wrap=True)
+        grid.add_column(justify="right", no_wrap=True)
         grid.add_row(
             "[bold]Patang demo[/]  [black on yellow] SANDBOX [/] pretend money",
-            f"[bold]{format_ist(self._board.now_ns)} IST[/]  x{self._speed:g}",
-            f"{self.progress:.0%}",
+            f"[bold]{format_ist(self._board.now_ns)} IST[/]  x{self._speed:g}  {self.progress:.0%}",
         )
-        return Panel(
-            Group(grid, ProgressBar(total=1.0, completed=self.progress, complete_style="cyan"))
-        )
+        bar = ProgressBar(total=1.0, completed=self.progress, complete_style="cyan")
+        return Panel(Group(grid, bar))
 
-    def _prices(self) -> RenderableType:
-        table = Table(title="Prices", expand=True, title_justify="left")
-        table.add_column("Instrument")
-        table.add_column("Last", justify="right")
-        table.add_column("Day", justify="right")
-        for name, row in sorted(self._board.prices.items()):
+    def _prices(self, room: int) -> RenderableType:
+        table = _table("Prices", "Instrument", ">Last", ">Day")
+        for name, row in sorted(self._board.prices.items())[: max(room - _TABLE_LINES, 1)]:
             moved = row.last - row.before
             mark, style = ("▲", "green") if moved > 0 else ("▼", "red") if moved < 0 else (" ", "")
             day = (row.last / row.close - 1) * 100 if row.close else 0.0
@@ -129,26 +144,26 @@ class DemoScreen:
             )
         return table
 
-    def _positions(self) -> RenderableType:
-        table = Table(title="Positions", expand=True, title_justify="left")
-        table.add_column("Strategy")
-        table.add_column("Instrument")
-        for heading in ("Quantity", "Average", "P&L gross"):
-            table.add_column(heading, justify="right")
+    def _positions(self, room: int) -> tuple[RenderableType, int]:
+        """The table and how many lines it takes; open positions stand first."""
+        table = _table("Positions", "Strategy", "Instrument", ">Quantity", ">Average", ">P&L gross")
         books = self._board.portfolio
-        for (owner, name), position in books.owners().items():
+        owned = sorted(books.owners().items(), key=lambda item: item[1].quantity == 0)
+        shown = owned[: max(room - _TABLE_LINES, 1)]
+        for (owner, name), position in shown:
             pnl = position.pnl(books.last_mark(name))
             held, average = "flat", "-"
             if position.quantity:
                 held, average = f"{position.quantity:+d}", format_inr(position.average_price)
             table.add_row(owner, name.partition(":")[2], held, average, _coloured(pnl))
-        return table
+        return table, len(shown) + _TABLE_LINES
 
-    def _orders(self) -> RenderableType:
-        table = Table(title="Newest orders", expand=True, title_justify="left")
-        for heading in ("Time", "Order", "Filled", "Status"):
-            table.add_column(heading, no_wrap=True)
-        for line in list(self._board.orders.values())[-_ORDERS_SHOWN:]:
+    def _orders(self, room: int) -> RenderableType | None:
+        count = min(room, _ORDERS_SHOWN)
+        if count < 1:
+            return None
+        table = _table("Newest orders", "Time", "Order", ">Filled", "Status")
+        for line in list(self._board.orders.values())[-count:]:
             table.add_row(
                 format_ist(line.intent.created_ns)[11:],
                 _order_text(line),
@@ -159,47 +174,60 @@ class DemoScreen:
 
     def _footer(self) -> RenderableType:
         board = self._board
-        net = board.net_pnl()
         p50, p99 = board.latency_ms(0.5), board.latency_ms(0.99)
         latency = "-" if p50 is None or p99 is None else f"{p50:.1f} / {p99:.1f} ms"
         grid = Table.grid(expand=True, padding=(0, 2))
-        text = Text.assemble("P&L net of charges ", _coloured(net))
-        grid.add_row(text, f"charges {format_inr(board.portfolio.charges)}", f"ticks {board.ticks}")
+        for _ in range(2):
+            grid.add_column(no_wrap=True)
+        net = Text.assemble("P&L net of charges ", _coloured(board.net_pnl()))
+        grid.add_row(net, f"charges {format_inr(board.portfolio.charges)}")
         grid.add_row(
             f"orders {len(board.orders)}  fills {board.fills}  denied {board.denied}",
-            f"signals {board.signals}  bars {board.bars}",
-            f"tick to order p50 / p99  {latency}",
+            f"ticks {board.ticks}  bars {board.bars}",
         )
+        grid.add_row(f"alarms {len(board.alarms)}", f"tick to order, p50 / p99  {latency}")
         return Panel(grid)
+
+
+def _table(title: str, *headings: str) -> Table:
+    """A table whose cells never wrap; a heading that begins with ``>`` is aligned right."""
+    table = Table(title=title, expand=True, title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in headings:
+        justify: JustifyMethod = "right" if heading.startswith(">") else "left"
+        table.add_column(heading.lstrip(">"), justify=justify, no_wrap=True)
+    return table
 
 
 def print_summary(report: DemoReport) -> None:
     """The run's result, for a person."""
     console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console = Console(highlight=False, soft_wrap=True, width=_PIPE_WIDTH)
     latency = report.tick_to_order_ms
-    table = Table.grid(padding=(0, 3))
-    table.add_row("Ticks, bars", f"{report.ticks}, {report.bars}")
-    table.add_row("Signals, orders, fills", f"{report.signals}, {report.orders}, {report.fills}")
-    table.add_row("Denied by risk", str(report.denied))
-    table.add_row("P&L before charges", _coloured(report.gross_pnl))
-    table.add_row("Charges", format_inr(report.charges))
-    table.add_row("P&L net of charges", _coloured(report.net_pnl))
+    rows: list[tuple[str, str | Text]] = [
+        (
+            "Run",
+            f"seed {report.seed}, {report.market_minutes} market minutes, "
+            f"{report.elapsed_s:.0f} s ({report.stop_reason})",
+        ),
+        ("Ticks, bars", f"{report.ticks}, {report.bars}"),
+        ("Signals, orders, fills", f"{report.signals}, {report.orders}, {report.fills}"),
+        ("Denied by risk", _denials(report)),
+        ("P&L before charges", _coloured(report.gross_pnl)),
+        ("Charges", format_inr(report.charges)),
+        ("P&L net of charges", _coloured(report.net_pnl)),
+    ]
     for position in report.positions:
         state = "flat" if position.quantity == 0 else f"{position.quantity:+d}"
-        table.add_row(f"  {position.instrument} ({state})", _coloured(position.pnl))
+        rows.append((f"  {position.instrument} ({state})", _coloured(position.pnl)))
     if latency.p50 is not None and latency.p99 is not None:
-        table.add_row("Tick to order, p50 / p99", f"{latency.p50:.2f} / {latency.p99:.2f} ms")
-    table.add_row("State hash", report.state_hash)
-    table.add_row("Journal", escape(report.journal))
-    # Long values (hash, path) fold onto further lines: what is printed can be copied whole.
-    table.columns[1].overflow = "fold"
-    console.print(table)
+        rows.append(("Tick to order, p50 / p99", f"{latency.p50:.2f} / {latency.p99:.2f} ms"))
+    rows += [("State hash", report.state_hash), ("Journal", report.journal)]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:  # plain lines, never cropped: hash and path are to be copied
+        console.print(Text.assemble(f"{name:{width}}  ", value))
     for alarm in report.alarms[-_ALARMS_SHOWN:]:
         console.print(f"[yellow]![/] {alarm.severity} {alarm.code}: {escape(alarm.message)}")
-    if report.fills == 0:
-        console.print("[red]✗[/] it did not trade.")
+    if any(position.quantity for position in report.positions):
+        console.print("[yellow]![/] positions are still open.")
     if report.disagreements:
         console.print("[red]✗[/] our books and the sandbox's do not agree:")
         for difference in report.disagreements:
@@ -208,7 +236,23 @@ def print_summary(report: DemoReport) -> None:
         console.print(
             "[green]✓[/] every order, trade and position agrees with the sandbox's books."
         )
-    console.print(f"Replay it: patang replay '{escape(report.journal)}'")
+    else:
+        console.print("[yellow]![/] it did not trade.")
+    console.print(f"Replay it: {_patang()} replay '{escape(report.journal)}'")
+
+
+def _denials(report: DemoReport) -> str:
+    codes = ", ".join(f"{code} {count}" for code, count in report.denied_by_code.items())
+    return f"{report.denied} ({codes})" if codes else str(report.denied)
+
+
+def _patang() -> str:
+    """How this very command is run again from here."""
+    if shutil.which("patang"):
+        return "patang"
+    beside = Path(sys.executable).with_name("patang")
+    here = beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside
+    return str(here) if beside.exists() else f"{sys.executable} -m patang.cli"
 
 
 def _order_text(line: OrderLine) -> str:

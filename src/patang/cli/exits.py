@@ -1,5 +1,6 @@
 """Exit codes, and the one line that a failure prints. Documented in docs/exit-codes.md."""
 
+import errno
 import os
 import re
 import sys
@@ -97,21 +98,26 @@ def _usual_remedy(error: PatangError) -> str:
             return ""
 
 
+OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC)
+"""How writing to standard output fails: nobody reads it any more, or there is no room."""
+
+
 def leave(code: int) -> None:
     """End the process with ``code``, quietly even when nobody reads standard output any more."""
     try:
         if sys.stdout is not None:  # closed by whoever started us: nobody wants to read
             sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        print_failure(_unwritable(error))
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = Exit.SETUP
+        leave_unwritten(error, code)
     sys.exit(code)
 
 
-def _unwritable(error: OSError) -> PatangError:
-    return PatangError(
-        f"Cannot write to standard output: {error.strerror}.", "Send it where there is room."
-    )
+def leave_unwritten(error: OSError, code: int = 0) -> None:
+    """End the process after standard output could not be written to."""
+    # What is still buffered must not be tried again when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno != errno.EPIPE:
+        cause = f"Cannot write to standard output: {error.strerror}."
+        print_failure(PatangError(cause, "Send it where there is room."))
+        code = Exit.SETUP
+    sys.exit(code)

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from patang.cli.output import SEED_MAX, Output, OutputOption, print_json, whole_number
+from patang.domain.errors import InvalidValue
 
 if TYPE_CHECKING:
     from patang.sandbox.ready import Ready
@@ -18,6 +19,8 @@ async def sandbox(
     seed: Annotated[int, Parameter(converter=whole_number(0, SEED_MAX))] = 1,
     speed: Annotated[float, Parameter(validator=Number(gte=0, lte=1_000))] = 1.0,
     ready_file: Path | None = None,
+    until_eof: Annotated[bool, Parameter(negative="")] = False,
+    redirect_url: str | None = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Serve a simulated market behind Kite's own URLs until SIGTERM or Ctrl-C.
@@ -44,29 +47,42 @@ async def sandbox(
         Market seconds for each real second, up to 1000; 0 freezes the clock.
     ready_file
         Where to write, once ready, a JSON file with addresses and credentials (mode 0600).
+    until_eof
+        Stop as well when standard input ends, as it does when the program that started it is gone.
+    redirect_url
+        Where the login page sends the browser, as registered for a real app: for `patang login`
+        http://127.0.0.1:5010/. By default a page of the sandbox that shows the request token.
     output
         json prints the ready document on standard output.
     """
     from patang.sandbox.server import serve
     from patang.sandbox.settings import SandboxSettings
 
-    settings = SandboxSettings(port=port, seed=seed, speed=speed, ready_file=ready_file)
-    await serve(settings, on_ready=print_json if output is Output.JSON else _print_ready)
+    if redirect_url is not None and not redirect_url.startswith(("http://", "https://")):
+        raise InvalidValue(
+            "--redirect-url", "it is no web address.", "Write http://127.0.0.1:5010/."
+        )
+    settings = SandboxSettings(
+        port=port, seed=seed, speed=speed, ready_file=ready_file, redirect_url=redirect_url
+    )
+    announce = print_json if output is Output.JSON else _print_ready
+    await serve(settings, on_ready=announce, until_eof=until_eof)
 
 
 def _print_ready(ready: "Ready") -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table.grid(padding=(0, 2))
-    table.add_row("REST", ready.root)
-    table.add_row("Ticker", ready.ws)
-    table.add_row("Login", ready.login_url)
-    table.add_row("API key", ready.api_key)
-    table.add_row("API secret", ready.api_secret)
-    for user in ready.users:
-        table.add_row(f"Token of {user.user_id}", user.access_token)
+    rows = {
+        "REST": ready.root,
+        "Ticker": ready.ws,
+        "Login": ready.login_url,
+        "API key": ready.api_key,
+        "API secret": ready.api_secret,
+        **{f"Access token of {user.user_id}": user.access_token for user in ready.users},
+    }
+    width = max(map(len, rows))
     console = Console(highlight=False, soft_wrap=True)
     console.print("[bold]Sandbox ready.[/] A pretend market: nothing here is real money.")
-    console.print(table)
-    console.print("Stop with Ctrl-C.")
+    for name, value in rows.items():  # never cropped: these are to be copied
+        console.print(f"{name:{width}}  {value}", markup=False)
+    console.print("A new login of a user ends the user's earlier token. Stop with Ctrl-C.")

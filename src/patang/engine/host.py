@@ -180,7 +180,8 @@ class StrategyHost:
         except Exception as error:  # noqa: BLE001 - a strategy's failure stays its own
             hosted.errors += 1
             hosted.consecutive_errors += 1
-            hosted.last_error = f"{callback.__name__}: {_described(error)}"
+            where = _line_in(type(hosted.strategy).__module__, error)
+            hosted.last_error = f"{callback.__name__}{where}: {_described(error)}"
             hosted.is_enabled = hosted.consecutive_errors < self._max_errors
             self._failures.append(
                 Failure(hosted.spec.name, hosted.last_error, not hosted.is_enabled)
@@ -193,6 +194,12 @@ class StrategyHost:
     def _checked(self, hosted: Hosted, answer: Signals) -> list[Signal]:
         if answer is None:
             return []
+        if not isinstance(answer, Signal | Iterable):
+            raise InvalidValue(
+                "answer",
+                f"a {type(answer).__name__} is neither a Signal nor several.",
+                "Return a Signal, a list of them, or None.",
+            )
         signals = [answer] if isinstance(answer, Signal) else list(answer)
         return [self._checked_signal(hosted.spec, signal) for signal in signals]
 
@@ -217,6 +224,17 @@ class StrategyHost:
 
 def _is_text(text: object) -> bool:
     return isinstance(text, str) and text.encode("utf-8", "replace").decode() == text
+
+
+def _line_in(module: str, error: Exception) -> str:
+    """Where in the strategy's own module the error came from; empty when it came from elsewhere."""
+    where = ""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") == module:
+            where = f" (line {trace.tb_lineno} of {module})"
+        trace = trace.tb_next
+    return where
 
 
 def _described(error: Exception) -> str:

@@ -18,10 +18,10 @@ class MeanReversion(Strategy):
     def __init__(
         self,
         *,
-        window: int = 120,
-        entry: float = 2.0,
+        window: int = 60,
+        entry: float = 2.2,
         leave: float = 0.4,
-        floor_bps: float = 3.0,
+        floor_bps: float = 2.5,
         quantity: int = 40,
     ) -> None:
         if window < 2:

@@ -1,5 +1,6 @@
 """The demo: a simulated market in its own process, traded by two strategies over Kite's wire."""
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
 from patang.domain.messages import AlarmRaised, RiskLimits, RunSpec, StrategySpec
+from patang.domain.money import to_paisa
 from patang.engine.engine import Engine
 from patang.kite import Kite, KiteFeed
 from patang.rules.calendar import Calendar
@@ -24,7 +26,7 @@ from patang.runtime.clocks import sleep_until
 from patang.runtime.market_feed import KiteMarketFeed
 from patang.runtime.node import Feeder, Node
 from patang.runtime.sandbox_client import SandboxClient
-from patang.runtime.sandbox_process import sandbox_process
+from patang.runtime.sandbox_process import SandboxGone, SandboxProcess, sandbox_process
 from patang.runtime.scoreboard import Scoreboard
 from patang.runtime.strategies import load_strategies
 from patang.storage.journal import Head, Journal, JournalError
@@ -39,7 +41,8 @@ INDEX = InstrumentId("NSE:NIFTY 50")
 _MINUTE_NS = 60 * NS_PER_SECOND
 _SQUARE_OFF_NS = 2 * _MINUTE_NS
 _SETTLE_NS = 2 * _MINUTE_NS
-_SETTLE_POLL_S = 1.0
+_SETTLE_POLL_S = 0.05
+_SETTLE_MACHINE_S = 10.0
 
 
 class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,16 +75,22 @@ class DemoPosition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a demo did. Money in rupees; ``disagreements`` is empty when the books agree."""
+    """What a demo did. Money in rupees; ``disagreements`` is empty when the books agree.
 
+    ``succeeded`` says that it traded and that the account agrees with the sandbox's books.
+    """
+
+    succeeded: bool
     seed: int
     market_minutes: int
+    elapsed_s: float
     ticks: int
     bars: int
     signals: int
     orders: int
     fills: int
     denied: int
+    denied_by_code: dict[str, int]
     gross_pnl: Decimal
     charges: Decimal
     net_pnl: Decimal
@@ -94,11 +103,6 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     state_hash: str
     stop_reason: str
     disagreements: list[str]
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether it traded and the account agrees with the sandbox's books."""
-        return self.fills > 0 and not self.disagreements
 
 
 Started = Callable[[Scoreboard, Node, int], Feeder | None]
@@ -114,6 +118,7 @@ async def run_demo(settings: DemoSettings, started: Started) -> DemoReport:
         JournalError: the journal cannot be created or written.
         PatangError: login refused, or the strategies need an extra that is not installed.
     """
+    started_s = time.monotonic()
     chosen = _strategies(settings.strategies)
     strategies = load_strategies(chosen)
     journal_path = _journal_path(settings)
@@ -127,7 +132,9 @@ async def run_demo(settings: DemoSettings, started: Started) -> DemoReport:
         session = await kite.generate_session(await world.request_token(), ready.api_secret)
         clock = await world.clock()
         cash = (await kite.margins("equity")).available.cash
-        listed = {item.id: item for item in await kite.instruments("NSE")}
+        listed: dict[InstrumentId, Instrument] = {
+            item.id: item for item in await kite.instruments("NSE")
+        }
         now_ns = clock.now_ns()
         hours = _hours(now_ns)
         end_ns = min(now_ns + settings.minutes * _MINUTE_NS, hours.close_ns - _SETTLE_NS)
@@ -157,14 +164,23 @@ async def run_demo(settings: DemoSettings, started: Started) -> DemoReport:
             node = Node(engine, broker, journal, clock, projections=[board])
             feeders: list[Feeder] = [
                 market.run,
-                lambda _: sandbox.watch(),
+                lambda _: _watch(sandbox, journal_path),
                 lambda _: world.follow(clock),
                 lambda node: _stop_at(node, board, end_ns),
             ]
             view = started(board, node, end_ns)
             head = await node.run(feeders if view is None else [*feeders, view])
+            elapsed_s = time.monotonic() - started_s
             disagreements = differences(engine, await broker.snapshot())
-    return _report(settings, engine, board, node, journal_path, head, disagreements)
+    return _report(settings, engine, board, node, journal_path, head, elapsed_s, disagreements)
+
+
+async def _watch(sandbox: SandboxProcess, journal: Path) -> None:
+    try:
+        await sandbox.watch()
+    except SandboxGone as gone:
+        remedy = f"Everything until that moment is in {journal}; start the run again."
+        raise SandboxGone(gone.cause, remedy) from gone
 
 
 def _journal_path(settings: DemoSettings) -> Path:
@@ -183,11 +199,17 @@ def _journal_path(settings: DemoSettings) -> Path:
 
 
 async def _stop_at(node: Node, board: Scoreboard, end_ns: int) -> None:
-    """Stop at the end, once everything is flat and answered, or when waiting has no more point."""
+    """Stop at the end, once everything is flat and answered, or when waiting has no more point.
+
+    Market minutes fly past at speed, and replies take machine time: both must have had a chance.
+    """
     await sleep_until(node.clock, end_ns)
-    deadline_ns = end_ns + _SETTLE_NS
-    while (board.live_orders or board.open_positions) and node.clock.now_ns() < deadline_ns:
-        await node.clock.sleep(_SETTLE_POLL_S)
+    machine_deadline_s = time.monotonic() + _SETTLE_MACHINE_S
+    while board.live_orders or board.open_positions:
+        has_market_time = node.clock.now_ns() < end_ns + _SETTLE_NS
+        if not has_market_time and time.monotonic() > machine_deadline_s:
+            break
+        await asyncio.sleep(_SETTLE_POLL_S)
     node.stop("the demo reached its end")
 
 
@@ -257,11 +279,14 @@ def _report(
     node: Node,
     journal: Path,
     head: Head,
+    elapsed_s: float,
     disagreements: list[str],
 ) -> DemoReport:
     net_pnl = board.net_pnl()
     books = board.portfolio
     return DemoReport(
+        succeeded=board.fills > 0 and not disagreements,
+        elapsed_s=elapsed_s,
         seed=settings.seed,
         market_minutes=settings.minutes,
         ticks=board.ticks,
@@ -270,15 +295,16 @@ def _report(
         orders=len(board.orders),
         fills=board.fills,
         denied=board.denied,
-        gross_pnl=net_pnl + books.charges,
-        charges=books.charges,
-        net_pnl=net_pnl,
+        denied_by_code=board.denied_by_code,
+        gross_pnl=to_paisa(net_pnl + books.charges),
+        charges=to_paisa(books.charges),
+        net_pnl=to_paisa(net_pnl),
         positions=[
             DemoPosition(
                 instrument=p.instrument,
                 quantity=p.quantity,
-                average_price=p.average_price,
-                pnl=p.pnl(books.last_mark(p.instrument)),
+                average_price=to_paisa(p.average_price),
+                pnl=to_paisa(p.pnl(books.last_mark(p.instrument))),
             )
             for p in books.positions()
         ],

@@ -74,7 +74,10 @@ class _Replay:
             )
         state_hash = self._engine.state_hash()
         if seal is None:
-            self._note("the journal is not sealed: the run was cut off, or its last rows are gone.")
+            self._note(
+                f"the journal is not sealed: the run was cut off after row {last.sequence}, or its "
+                "last rows are gone. Everything up to there is rebuilt above."
+            )
         elif seal.state_hash != state_hash:
             self._note(f"state hash {state_hash}, but the run was sealed with {seal.state_hash}.")
         return ReplayReport(
@@ -134,10 +137,7 @@ class _Replay:
         elif row is not None and expected is None:
             self._mismatch(f"row {row.sequence}: commands were journaled, the event leads to none.")
         elif row is not None and expected is not None and row.payload != expected[1]:
-            self._mismatch(
-                f"row {row.sequence}: journaled {_head(row.payload)}, "
-                f"replay decides {_head(expected[1])}."
-            )
+            self._mismatch(f"row {row.sequence}: {first_difference(row.payload, expected[1])}")
 
     def _mismatch(self, difference: str) -> None:
         self._commands_match = False
@@ -148,6 +148,32 @@ class _Replay:
             self._difference = difference
 
 
-def _head(payload: bytes, length: int = 160) -> str:
-    text = payload.decode("utf-8", "replace")
-    return text if len(text) <= length else f"{text[:length]}..."
+def first_difference(journaled: bytes, decided: bytes) -> str:
+    """Where two turns' commands part, in words: which command, which field, both values."""
+    try:
+        ours, theirs = msgspec.json.decode(decided), msgspec.json.decode(journaled)
+    except msgspec.DecodeError:
+        return "the journaled commands are no JSON."
+    for number in range(max(len(ours), len(theirs))):
+        if number >= len(theirs):
+            return f"replay decides one more command: {_short(ours[number])}."
+        if number >= len(ours):
+            return f"replay does not decide the journaled {_short(theirs[number])}."
+        if ours[number] != theirs[number]:
+            path, was, now = _parting(theirs[number], ours[number], "")
+            kind = theirs[number].get("kind", "command")
+            return f"{kind}{path}: journaled {_short(was)}, replay decides {_short(now)}."
+    return "the same commands, written differently."
+
+
+def _parting(was: object, now: object, path: str) -> tuple[str, object, object]:
+    if isinstance(was, dict) and isinstance(now, dict):
+        for name in [*was, *now]:
+            if was.get(name) != now.get(name):
+                return _parting(was.get(name), now.get(name), f"{path}.{name}")
+    return path, was, now
+
+
+def _short(value: object, length: int = 160) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= length else f"{text[:length]} (cut)"

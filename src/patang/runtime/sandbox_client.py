@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from patang.domain.errors import PatangError
+from patang.kite import NetworkException
 from patang.kite.aiohttp_transport import AiohttpTransport
 from patang.kite.transport import Request, Response, Timeouts
 from patang.runtime.clocks import VenueClock
@@ -59,7 +60,10 @@ class SandboxClient:
         """Keep ``clock`` true until cancelled: a world that cannot keep its speed falls behind."""
         while True:
             await asyncio.sleep(_CLOCK_POLL_S)
-            reading = await self._reading()
+            try:
+                reading = await self._reading()
+            except NetworkException:
+                continue  # the clock runs on; whether the world is gone is for others to say
             clock.synchronise(reading.now_ns, reading.speed)
 
     async def _reading(self) -> ClockReading:

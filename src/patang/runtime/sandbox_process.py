@@ -46,7 +46,7 @@ class SandboxProcess:
         code = await self._process.wait()
         raise SandboxGone(
             f"The sandbox (process {self.pid}) ended in mid-run with exit code {code}.",
-            "Start the run again; its journal holds everything until that moment.",
+            "Start it again.",
         )
 
 
@@ -58,31 +58,35 @@ async def sandbox_process(options: Sequence[str]) -> AsyncIterator[SandboxProces
         SandboxFailed: it ended, or did not get ready in time.
     """
     with tempfile.TemporaryDirectory(prefix="patang-") as folder:
-        ready_file = Path(folder) / "ready.json"
-        command = [sys.executable, "-m", "patang.cli", "sandbox"]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            *options,
-            "--ready-file",
-            str(ready_file),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            # Ctrl-C belongs to the parent, which ends the child in its own good time.
-            start_new_session=True,
-        )
+        ready_file, log = Path(folder) / "ready.json", Path(folder) / "sandbox.log"
+        command = [sys.executable, "-m", "patang.cli", "sandbox", "--until-eof"]
+        with log.open("wb") as said:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                *options,
+                "--ready-file",
+                str(ready_file),
+                # Its other end closes with us, however we end: a sandbox must not outlive its run.
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=said,
+                # Ctrl-C belongs to the parent, which ends the child in its own good time.
+                start_new_session=True,
+            )
         try:
-            yield SandboxProcess(process, await _wait_until_ready(process, ready_file))
+            yield SandboxProcess(process, await _wait_until_ready(process, ready_file, log))
         finally:
             await _end(process)
 
 
-async def _wait_until_ready(process: asyncio.subprocess.Process, ready_file: Path) -> Ready:
+async def _wait_until_ready(
+    process: asyncio.subprocess.Process, ready_file: Path, log: Path
+) -> Ready:
     try:
         async with asyncio.timeout(START_TIMEOUT_S):
             while not await asyncio.to_thread(ready_file.exists):
                 if process.returncode is not None:
-                    raise await _start_failure(process)
+                    raise await _start_failure(process, log)
                 await asyncio.sleep(_POLL_S)
     except TimeoutError:
         raise SandboxFailed(
@@ -92,9 +96,9 @@ async def _wait_until_ready(process: asyncio.subprocess.Process, ready_file: Pat
     return msgspec.json.decode(await asyncio.to_thread(ready_file.read_bytes), type=Ready)
 
 
-async def _start_failure(process: asyncio.subprocess.Process) -> SandboxFailed:
-    said = b"" if process.stderr is None else await process.stderr.read()
-    lines = said.decode(errors="replace").strip().splitlines()
+async def _start_failure(process: asyncio.subprocess.Process, log: Path) -> SandboxFailed:
+    said = await asyncio.to_thread(log.read_text, "utf-8", "replace")
+    lines = said.strip().splitlines()
     return SandboxFailed(
         f"The sandbox did not start (exit code {process.returncode}): "
         f"{lines[0] if lines else 'it said nothing'}",
@@ -108,8 +112,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     process.terminate()
     try:
         async with asyncio.timeout(_END_TIMEOUT_S):
-            # Draining lets a child that still writes come to its end.
-            await process.communicate()
+            await process.wait()
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -56,7 +56,8 @@ class Scoreboard:
         self.spec = spec
         self.now_ns = spec.open_ns
         self.stop_reason = ""
-        self.ticks = self.bars = self.signals = self.fills = self.denied = 0
+        self.ticks = self.bars = self.signals = self.fills = 0
+        self.denied_by_code: dict[str, int] = {}
         self.prices: dict[InstrumentId, PriceRow] = {}
         self.orders: dict[str, OrderLine] = {}
         self.alarms: list[AlarmRaised] = []
@@ -64,6 +65,11 @@ class Scoreboard:
         self.latencies_ns: list[int] = []
         self._instruments = {item.id: item for item in spec.instruments}
         self._by_tag: dict[str, OrderLine] = {}
+
+    @property
+    def denied(self) -> int:
+        """Orders the risk gate refused."""
+        return sum(self.denied_by_code.values())
 
     @property
     def live_orders(self) -> int:
@@ -151,7 +157,7 @@ class Scoreboard:
                 self.orders[command.intent.intent_id] = line
                 self._by_tag[command.intent.tag] = line
             case OrderDenied():
-                self.denied += 1
+                self.denied_by_code[command.code] = self.denied_by_code.get(command.code, 0) + 1
             case SignalRaised():
                 self.signals += 1
             case BarClosed():

@@ -25,11 +25,15 @@ KEEP_ALIVE_S = 75
 
 
 async def serve(
-    settings: SandboxSettings, *, on_ready: Callable[[Ready], None] | None = None
+    settings: SandboxSettings,
+    *,
+    on_ready: Callable[[Ready], None] | None = None,
+    until_eof: bool = False,
 ) -> None:
     """Serve a world until SIGTERM or SIGINT, then end cleanly.
 
-    Writes the ready file and calls ``on_ready`` once requests are answered.
+    Writes the ready file and calls ``on_ready`` once requests are answered. With ``until_eof`` the
+    end of standard input is a signal to stop, too: it comes when a parent process is gone.
 
     Raises:
         PortUnavailable: the port is taken or not allowed.
@@ -52,6 +56,8 @@ async def serve(
                 on_ready(ready)
 
         server = _Server(world, announce)
+        if until_eof:
+            threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 pump = tasks.create_task(_pump(world), name="sandbox pump")
@@ -60,6 +66,12 @@ async def serve(
         except* PatangError as errors:
             # One clear error for the reader, not a group around it.
             raise errors.exceptions[0] from None
+
+
+def _stop_at_eof(server: "_Server") -> None:
+    while os.read(0, 4096):
+        pass
+    server.should_exit = True
 
 
 def describe(world: World, root: str) -> Ready:
