@@ -3,9 +3,18 @@
 Usable with nothing of Patang above it. Importing it loads no network library.
 """
 
+from patang.kite.breaker import BreakerSettings, CircuitBreaker
 from patang.kite.client import Kite
 from patang.kite.clock import Clock, SystemClock
-from patang.kite.errors import ConnectFailed, OrderOutcomeUnknown, ReplyLost
+from patang.kite.courier import CallRecord
+from patang.kite.errors import (
+    CircuitOpen,
+    ConnectFailed,
+    LimitReached,
+    NotSent,
+    OrderOutcomeUnknown,
+    ReplyLost,
+)
 from patang.kite.feed import KiteFeed
 from patang.kite.feed_connection import FeedCounters
 from patang.kite.feed_events import (
@@ -17,8 +26,18 @@ from patang.kite.feed_events import (
     FeedStale,
     OrderUpdate,
 )
+from patang.kite.governor import Governor, Lane, Limits
+from patang.kite.placement import NotPlaced, Placed, Rejected, new_tag
+from patang.kite.retry import RetryPolicy
 from patang.kite.secret import Secret
-from patang.kite.transport import MemoryTransport, Request, Response, Timeouts, Transport
+from patang.kite.transport import (
+    MemoryTransport,
+    NetworkSettings,
+    Request,
+    Response,
+    Timeouts,
+    Transport,
+)
 from patang.wire.connection import LinkSettings, LinkState
 from patang.wire.errors import (
     DataException,
@@ -57,10 +76,25 @@ __all__ = [
     "Request",
     "Response",
     "Timeouts",
+    "NetworkSettings",
+    "Governor",
+    "Limits",
+    "Lane",
+    "RetryPolicy",
+    "CircuitBreaker",
+    "BreakerSettings",
+    "CallRecord",
+    "Placed",
+    "Rejected",
+    "NotPlaced",
+    "new_tag",
     "KiteError",
     "OrderOutcomeUnknown",
     "ConnectFailed",
     "ReplyLost",
+    "NotSent",
+    "LimitReached",
+    "CircuitOpen",
     "TokenException",
     "UserException",
     "PermissionException",

@@ -16,9 +16,10 @@ from patang.kite.governor import Governor, Limits, default_governor
 from patang.kite.gtt_calls import GttCalls
 from patang.kite.margin_calls import MarginCalls
 from patang.kite.market_calls import MarketCalls
-from patang.kite.order_calls import OrderCalls
 from patang.kite.portfolio_calls import PortfolioCalls
+from patang.kite.reconcile import Searches
 from patang.kite.retry import READS, RetryPolicy
+from patang.kite.safe_order_calls import SafeOrderCalls
 from patang.kite.secret import Secret
 from patang.kite.session_calls import SessionCalls
 from patang.kite.transport import NetworkSettings, Timeouts, Transport
@@ -27,7 +28,7 @@ from patang.wire.endpoints import ENDPOINTS
 
 class Kite(
     SessionCalls,
-    OrderCalls,
+    SafeOrderCalls,
     PortfolioCalls,
     MarketCalls,
     GttCalls,
@@ -69,6 +70,7 @@ class Kite(
         )
         self._login_root = login_root
         self._is_raw = False
+        self._searches = Searches()
         clock = clock or SystemClock()
         # Only who really speaks to the broker shares its limits with other processes.
         is_live = transport is None and is_broker_root(root)
@@ -106,11 +108,6 @@ class Kite(
             breaker=None if config.breaker is None else CircuitBreaker(clock, config.breaker),
             network=config.network,
         )
-
-    @property
-    def clock(self) -> Clock:
-        """The clock that limits, retries and waits go by."""
-        return self._courier.clock
 
     @property
     def governor(self) -> Governor:

@@ -15,6 +15,7 @@ from patang.kite.parameters import (
     unless_zero,
     word,
 )
+from patang.kite.reconcile import Searches
 from patang.kite.windows import Lane
 from patang.wire.autoslice_rows import AutosliceAck, PlaceAnswer, autoslice_ack
 from patang.wire.forms import CancelForm, ModifyForm, PlaceForm, to_form
@@ -30,10 +31,14 @@ class OrderCalls(EndpointCalls):
     """
 
     instrument_of: InstrumentLookup | None = None
+    _searches: Searches
 
     async def orders(self) -> list[OrderRow]:
         """Every order of the day in its latest state."""
         rows = await self._call("orders", list[OrderRow])
+        if not self._is_raw:
+            for row in rows:
+                self._searches.see(row)
         # What was placed by hand counts against the day's limit as well.
         await self._courier.governor.see_order_book(len(rows))
         return rows
