@@ -9,6 +9,7 @@ from patang.kite.endpoint_calls import EndpointCalls, T
 from patang.kite.parameters import Keys, candle_time, in_batches, instrument_keys, word
 from patang.wire.candle_rows import Candles, CandleTable
 from patang.wire.endpoints import ENDPOINTS
+from patang.wire.instrument_columns import InstrumentColumns
 from patang.wire.instruments import decode_instruments_csv
 from patang.wire.listed_instrument import ListedInstrument
 from patang.wire.rows import LtpRow, OhlcRow, QuoteRow, TriggerRangeRow
@@ -33,6 +34,10 @@ class MarketCalls(EndpointCalls):
     async def instruments_csv(self, exchange: Exchange | str | None = None) -> bytes:
         """The day's instruments as the server sends them."""
         return await self._dump(exchange)
+
+    async def instrument_columns(self, exchange: Exchange | str | None = None) -> InstrumentColumns:
+        """The day's instruments as columns: many times faster and smaller than rows."""
+        return InstrumentColumns.decode(await self._dump(exchange))
 
     async def quote(self, *instruments: Keys) -> dict[str, QuoteRow]:
         """Full quotes by ``EXCHANGE:SYMBOL``; unknown instruments are absent.

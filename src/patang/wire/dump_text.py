@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from patang.wire.errors import DataException
 
+Text = TypeVar("Text")
 Value = TypeVar("Value")
 
 QUOTED_COMMA, QUOTED_NEWLINE = "\x1f", "\x1e"
@@ -25,11 +26,12 @@ def tidied(body: bytes, columns: tuple[str, ...]) -> tuple[bytes, bool]:
     Separators inside quoted cells are replaced, see ``restored``.
 
     Raises:
-        DataException: not UTF-8, another header, or rows of another length.
+        DataException: not UTF-8, or another header.
     """
     if b"\r" in body:
         body = body.replace(b"\r\n", b"\n")
-    body = body.rstrip(b"\n") + b"\n"
+    if not body.endswith(b"\n") or body.endswith(b"\n\n"):
+        body = body.rstrip(b"\n") + b"\n"
     if not body.isascii():
         try:
             body.decode()
@@ -38,15 +40,22 @@ def tidied(body: bytes, columns: tuple[str, ...]) -> tuple[bytes, bool]:
     has_quotes = b'"' in body
     if has_quotes:
         body = _QUOTED.sub(_without_quotes, body)
-    head, _, _ = body.partition(b"\n")
-    if head != ",".join(columns).encode():
+    if not body.startswith(",".join(columns).encode() + b"\n"):
         raise DataException(f"instruments, header: expected {','.join(columns)}.")
-    shape = b"," * (len(columns) - 1) + b"\n"
+    return body, has_quotes
+
+
+def check_rows(body: bytes, columns: int) -> None:
+    """Check that every line of a tidied body has that many cells.
+
+    Raises:
+        DataException: naming the first line that has not.
+    """
+    shape = b"," * (columns - 1) + b"\n"
     separators = body.translate(None, delete=_NO_SEPARATORS)
     if separators != shape * (len(separators) // len(shape)):
         line = separators.count(b"\n", 0, _first_difference(separators, shape)) + 1
-        raise DataException(f"instruments, line {line}: not {len(columns)} columns.")
-    return body, has_quotes
+        raise DataException(f"instruments, line {line}: not {columns} columns.")
 
 
 def restored(cell: str) -> str:
@@ -54,14 +63,14 @@ def restored(cell: str) -> str:
     return cell.replace(QUOTED_COMMA, ",").replace(QUOTED_NEWLINE, "\n")
 
 
-class Memo(dict[str, Value]):
+class Memo(dict[Text, Value]):
     """What a text converts to, worked out once for each text."""
 
-    def __init__(self, convert: Callable[[str], Value]) -> None:
+    def __init__(self, convert: Callable[[Text], Value]) -> None:
         super().__init__()
-        self._convert = convert
+        self._convert: Callable[[Text], Value] = convert
 
-    def __missing__(self, text: str) -> Value:
+    def __missing__(self, text: Text) -> Value:
         value = self[text] = self._convert(text)
         return value
 

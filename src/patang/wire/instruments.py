@@ -84,7 +84,7 @@ def decode_instruments_csv(body: bytes) -> list[ListedInstrument]:
 def _by_lines(body: bytes, has_quotes: bool) -> list[ListedInstrument]:
     """The fast way: whatever repeats from row to row is converted once."""
     terms, days, strikes, prices = Memo(_terms), Memo(_expiry), Memo(_strike), Memo(_decimal)
-    names = Memo(restored if has_quotes else str)
+    names: Memo[str, str] = Memo(restored if has_quotes else str)
     instruments: list[ListedInstrument] = []
     lines = body.decode().split("\n")
     for line in lines[1:-1]:
