@@ -6,9 +6,9 @@ from typing import Any
 
 from patang.domain.enums import Exchange
 from patang.kite import analytics, bulk
-from patang.kite.bulk import BulkResult, CancelReport, Slots
+from patang.kite.bulk import BulkResult, CancelReport
 from patang.kite.client import Kite
-from patang.kite.clock import Clock, SystemClock
+from patang.kite.clock import Clock
 from patang.kite.market_status import MarketStatus, market_status, market_status_all
 from patang.wire.forms import PlaceForm
 from patang.wire.rows import HoldingRow, OrderRow, PositionRow
@@ -18,15 +18,12 @@ class KiteAnalytics:
     """Sums over an account, and orders by the dozen.
 
     ``live`` asks for newest prices too (one more request; it needs a plan with market data);
-    otherwise the broker's own copies serve, which may be old. ``slots`` paces order requests.
+    otherwise the broker's own copies serve, which may be old. Time is the client's ``clock``.
     """
 
-    def __init__(
-        self, kite: Kite, *, slots: Slots | None = None, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, kite: Kite, *, clock: Clock | None = None) -> None:
         self._kite = kite
-        self._slots = slots
-        self._clock = clock or SystemClock()
+        self._clock = clock or kite.clock
 
     async def holdings_summary(self, *, live: bool = False) -> analytics.HoldingsSummary:
         """All holdings in one line."""
@@ -65,9 +62,7 @@ class KiteAnalytics:
 
     async def cancel_all_orders(self, symbol: str | None = None) -> CancelReport:
         """Cancel every order that is not at its end; see ``bulk.cancel_all_orders``."""
-        return await bulk.cancel_all_orders(
-            self._kite, symbol, slots=self._slots, clock=self._clock
-        )
+        return await bulk.cancel_all_orders(self._kite, symbol, clock=self._clock)
 
     async def place_orders_bulk(
         self,
@@ -76,9 +71,7 @@ class KiteAnalytics:
         on_result: Callable[[BulkResult], None] | None = None,
     ) -> list[BulkResult]:
         """Place orders in their order; see ``bulk.place_orders_bulk``."""
-        return await bulk.place_orders_bulk(
-            self._kite, orders, slots=self._slots, on_result=on_result
-        )
+        return await bulk.place_orders_bulk(self._kite, orders, on_result=on_result)
 
     def market_status(self, exchange: Exchange | str) -> MarketStatus:
         """Whether an exchange trades now, from the calendar: Kite has no such call."""

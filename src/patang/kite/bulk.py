@@ -6,10 +6,9 @@ the order book itself says what is left.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from enum import StrEnum
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -17,9 +16,10 @@ from patang.domain.errors import InvalidValue
 from patang.domain.order import OrderStatus
 from patang.kite.analytics import working_orders
 from patang.kite.client import Kite
-from patang.kite.clock import Clock, SystemClock
+from patang.kite.clock import Clock
 from patang.kite.errors import OrderOutcomeUnknown
 from patang.kite.governor import Lane
+from patang.kite.order_calls import place_form
 from patang.wire.errors import KiteError, TokenException
 from patang.wire.forms import PlaceForm
 from patang.wire.rows import OrderRow
@@ -27,14 +27,6 @@ from patang.wire.translate import status_of
 
 LOOKS_S = (0.3, 1.0, 3.0)
 """When the order book is read again after the cancels, in venue seconds after the last read."""
-
-
-class Slots(Protocol):
-    """What paces order requests; ``OrderGovernor`` is one."""
-
-    def slot(self, lane: Lane) -> AbstractAsyncContextManager[None]:
-        """Wait for a slot and hold it while the request is on its way."""
-        ...
 
 
 class Outcome(StrEnum):
@@ -53,22 +45,15 @@ class Outcome(StrEnum):
 class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
     """One item's result; ``index`` is its place in the request.
 
-    ``answer`` is what the single call returns (an order id). ``order`` is the row to be cancelled,
-    or the form or keywords to be placed.
+    ``order`` is what was asked: the form or keywords to place, or the row to cancel. ``order_id``
+    is the id that Kite gave, when it took the request.
     """
 
     index: int
     outcome: Outcome
     order: Any
-    answer: Any = None
+    order_id: str | None = None
     error: KiteError | InvalidValue | None = None
-
-    @property
-    def order_id(self) -> str | None:
-        """The id that Kite gave or was asked about, where there is one."""
-        if self.answer is not None:
-            return str(getattr(self.answer, "order_id", self.answer))
-        return self.order.order_id if isinstance(self.order, OrderRow) else None
 
 
 class CancelReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,21 +76,19 @@ async def place_orders_bulk(
     kite: Kite,
     orders: Sequence[PlaceForm | Mapping[str, Any]],
     *,
-    slots: Slots | None = None,
     lane: Lane = Lane.ENTRY,
     on_result: Callable[[BulkResult], None] | None = None,
 ) -> list[BulkResult]:
     """Place orders one after another, in their order; return one result for each.
 
     An order is a ``PlaceForm`` or the keywords of ``place_order``. An error ends nothing but its
-    own item, except that after a dead session the rest is not sent. ``on_result`` hears every
-    result at once, so that an interruption loses none.
+    own item, except that after a dead session the rest is not sent. The client's governor paces
+    them, in ``lane``. ``on_result`` hears every result at once, so that an interruption loses none.
     """
 
-    async def place(order: PlaceForm | Mapping[str, Any]) -> Any:
-        if isinstance(order, PlaceForm):
-            return await kite.place(order)
-        return await kite.place_order(**order)
+    async def place(order: PlaceForm | Mapping[str, Any]) -> str:
+        form = order if isinstance(order, PlaceForm) else place_form(**order)
+        return await kite.place(form, lane)
 
     results: list[BulkResult] = []
     dead: TokenException | None = None
@@ -113,7 +96,7 @@ async def place_orders_bulk(
         if dead is not None:
             result = BulkResult(index=index, outcome=Outcome.NOT_SENT, order=order, error=dead)
         else:
-            result = await _one(index, order, partial(place, order), slots, lane)
+            result = await _one(index, order, partial(place, order))
         if isinstance(result.error, TokenException):
             dead = result.error
         results.append(result)
@@ -126,7 +109,6 @@ async def cancel_all_orders(
     kite: Kite,
     symbol: str | None = None,
     *,
-    slots: Slots | None = None,
     clock: Clock | None = None,
     at_once: int = 5,
     looks_s: Sequence[float] = LOOKS_S,
@@ -142,10 +124,10 @@ async def cancel_all_orders(
     """
     if at_once < 1:
         raise InvalidValue("at_once", f"{at_once} is below 1.")
-    clock = clock or SystemClock()
+    clock = clock or kite.clock
     working = working_orders(await kite.orders(), symbol)
     asked = [row for row in working if status_of(row.status) is not OrderStatus.CANCEL_PENDING]
-    results = await _cancel_each(kite, asked, slots, at_once)
+    results = await _cancel_each(kite, asked, at_once)
     error: KiteError | None = None
     for wait_s in looks_s if working else ():
         await clock.sleep(wait_s)
@@ -160,9 +142,7 @@ async def cancel_all_orders(
     return CancelReport(results=tuple(results), leftovers=tuple(working), error=error)
 
 
-async def _cancel_each(
-    kite: Kite, rows: list[OrderRow], slots: Slots | None, at_once: int
-) -> list[BulkResult]:
+async def _cancel_each(kite: Kite, rows: list[OrderRow], at_once: int) -> list[BulkResult]:
     turn = asyncio.Semaphore(at_once)
 
     async def cancel(index: int, row: OrderRow) -> BulkResult:
@@ -171,8 +151,6 @@ async def _cancel_each(
                 index,
                 row,
                 lambda: kite.cancel_order(row.variety, row.order_id, row.parent_order_id or None),
-                slots,
-                Lane.CANCEL,
             )
 
     async with asyncio.TaskGroup() as group:
@@ -180,18 +158,11 @@ async def _cancel_each(
     return [task.result() for task in tasks]
 
 
-async def _one(
-    index: int,
-    order: Any,
-    send: Callable[[], Awaitable[Any]],
-    slots: Slots | None,
-    lane: Lane,
-) -> BulkResult:
+async def _one(index: int, order: Any, send: Callable[[], Awaitable[str]]) -> BulkResult:
     error: KiteError | InvalidValue
     outcome = Outcome.REFUSED
     try:
-        async with slots.slot(lane) if slots is not None else nullcontext():
-            answer = await send()
+        order_id = await send()
     except OrderOutcomeUnknown as unknown:
         outcome, error = Outcome.UNKNOWN, unknown
     except (KiteError, InvalidValue) as refusal:
@@ -200,5 +171,5 @@ async def _one(
         # Keywords that place_order does not have, or lacks.
         error = InvalidValue(f"orders[{index}]", f"{mistake}.")
     else:
-        return BulkResult(index=index, outcome=Outcome.ACCEPTED, order=order, answer=answer)
+        return BulkResult(index=index, outcome=Outcome.ACCEPTED, order=order, order_id=order_id)
     return BulkResult(index=index, outcome=outcome, order=order, error=error)

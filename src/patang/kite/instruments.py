@@ -15,7 +15,7 @@ from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
 from patang.kite.addresses import is_broker_root
 from patang.kite.client import Kite
-from patang.kite.clock import Clock, SystemClock
+from patang.kite.clock import Clock
 from patang.kite.directory import Directory, OptionChain
 from patang.kite.instrument_files import InstrumentFiles
 from patang.kite.lru import ByteCache, CacheCounters, Kept
@@ -23,6 +23,7 @@ from patang.kite.parameters import optional_word
 from patang.kite.search import Match
 from patang.rules.ist import ist_date
 from patang.storage.private_file import SecretStorageError
+from patang.wire.instruments import decode_instruments_csv
 
 _log = logging.getLogger("patang.kite.instruments")
 
@@ -57,7 +58,7 @@ class KiteInstruments:
         budget_bytes: int = BUDGET_BYTES,
     ) -> None:
         self._kite = kite
-        self._clock = clock or SystemClock()
+        self._clock = clock or kite.clock
         self._cache: ByteCache[Directory] = ByteCache(
             budget_bytes, lambda directory: len(directory) * _BYTES_EACH
         )
@@ -156,10 +157,11 @@ class KiteInstruments:
             kept = await asyncio.to_thread(files.read, name, day)
             if kept is not None:
                 return Directory(kept)
-        instruments = await self._kite.instruments(exchange)
+        body = await self._kite.instruments_csv(exchange)
+        instruments = await asyncio.to_thread(decode_instruments_csv, body)
         if files is not None:
             try:
-                await asyncio.to_thread(files.write, name, day, instruments)
+                await asyncio.to_thread(files.write, name, day, body)
             except (OSError, SecretStorageError) as error:
                 _log.warning("the instruments cannot be kept on disk: %s", error)
         return Directory(instruments)

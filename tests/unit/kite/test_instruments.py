@@ -12,6 +12,7 @@ from patang.kite import Kite, MemoryTransport, Response
 from patang.kite.directory import Directory
 from patang.kite.instrument_files import InstrumentFiles
 from patang.kite.instruments import _BYTES_EACH, KiteInstruments, dump_date
+from patang.kite.retry import NO_RETRIES
 from patang.rules.ist import at_ist
 from patang.wire.errors import NetworkException
 from patang.wire.instruments import decode_instruments_csv
@@ -35,7 +36,7 @@ class Desk:
         self.at_ns = at_ist(day, *clock)
         self.status = 200
         self.transport = MemoryTransport(self.answer)
-        self.kite = Kite("key", "token", root, transport=self.transport)
+        self.kite = Kite("key", "token", root, transport=self.transport, retry=NO_RETRIES)
         self.instruments = KiteInstruments(self.kite, folder, clock=self)
 
     def now_ns(self) -> int:
@@ -128,11 +129,11 @@ async def test_a_folder_that_cannot_be_written_costs_only_the_copy(tmp_path):
 async def test_old_files_go_and_strangers_stay(tmp_path):
     stranger = tmp_path / "notes.txt"
     stranger.write_text("mine")
-    old = tmp_path / "instruments-NSE-2026-11-01.msgpack"
+    old = tmp_path / "instruments-NSE-2026-11-01.csv"
     old.write_text("")
     await Desk(tmp_path).instruments.load("NSE")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "instruments-NSE-2026-11-20.msgpack",
+        "instruments-NSE-2026-11-20.csv",
         "notes.txt",
     ]
 
@@ -181,8 +182,7 @@ def test_the_memory_of_an_instrument_is_no_more_than_it_is_counted_for():
 
 def test_a_reader_never_sees_half_a_file(tmp_path):
     files = InstrumentFiles(tmp_path, "root")
-    instruments = decode_instruments_csv(NSE.encode())
     for _ in range(3):
-        files.write("NSE", DAY, instruments)
-        assert files.read("NSE", DAY) == instruments
+        files.write("NSE", DAY, NSE.encode())
+        assert files.read("NSE", DAY) == decode_instruments_csv(NSE.encode())
     assert len(list(tmp_path.iterdir())) == 1
