@@ -16,6 +16,8 @@ from patang.wire.rows import HoldingRow, OrderRow, PositionRow, Positions, Quote
 
 D = Decimal
 
+SAMPLES = os.environ.get("PATANG_KITE_SAMPLES", "")
+
 
 def holding(symbol="INFY", **fields) -> HoldingRow:
     return HoldingRow(**{"tradingsymbol": symbol, "exchange": "NSE", "quantity": 10} | fields)
@@ -206,19 +208,17 @@ def test_every_order_that_is_not_at_its_end_is_working():
     assert len(analytics.working_orders(rows, "NSE:INFY")) == len(alive)
 
 
-def test_the_official_samples_add_up_to_the_brokers_own_figures():
-    folder = os.environ.get("PATANG_KITE_SAMPLES")
-    if not folder:
-        pytest.skip("PATANG_KITE_SAMPLES is not set")
+if SAMPLES:  # a folder of official sample answers, where the caller has one
 
-    def read(name: str, kind):
-        return msgspec.convert(
-            msgspec.json.decode((Path(folder) / name).read_bytes())["data"], kind, strict=False
-        )
+    def test_the_official_samples_add_up_to_the_brokers_own_figures():
+        def read(name: str, kind):
+            return msgspec.convert(
+                msgspec.json.decode((Path(SAMPLES) / name).read_bytes())["data"], kind, strict=False
+            )
 
-    holdings = read("holdings.json", list[HoldingRow])
-    listed = sum(row.pnl for row in holdings)
-    assert abs(analytics.holdings_summary(holdings).total_pnl - listed) < D("0.01")
-    for told in analytics.positions_with_pnl(read("positions.json", Positions)):
-        assert abs(told.pnl - told.row.pnl) < D("0.01")
-        assert abs(told.m2m - told.row.m2m) < D("0.01")
+        holdings = read("holdings.json", list[HoldingRow])
+        listed = sum(row.pnl for row in holdings)
+        assert abs(analytics.holdings_summary(holdings).total_pnl - listed) < D("0.01")
+        for told in analytics.positions_with_pnl(read("positions.json", Positions)):
+            assert abs(told.pnl - told.row.pnl) < D("0.01")
+            assert abs(told.m2m - told.row.m2m) < D("0.01")

@@ -16,6 +16,8 @@ from patang.wire.checksums import postback_checksum
 
 SECRET = "sec"
 
+SAMPLES = os.environ.get("PATANG_KITE_SAMPLES", "")
+
 
 def a_payload(**changes) -> dict:
     payload = {
@@ -164,10 +166,11 @@ def test_any_bytes_are_taken_or_refused_and_nothing_else(body):
         assert order.checksum == expected
 
 
-def test_the_official_sample_is_read_without_losing_a_field():
-    folder = os.environ.get("PATANG_KITE_SAMPLES")
-    if not folder:
-        pytest.skip("PATANG_KITE_SAMPLES is not set")
-    payload = json.loads((Path(folder) / "postback.json").read_text())
-    payload["checksum"] = postback_checksum(payload["order_id"], payload["order_timestamp"], SECRET)
-    assert verify_postback(json.dumps(payload).encode(), SECRET).to_dict() == payload
+if SAMPLES:  # a folder of official sample answers, where the caller has one
+
+    def test_the_official_sample_is_read_without_losing_a_field():
+        payload = json.loads((Path(SAMPLES) / "postback.json").read_text())
+        payload["checksum"] = postback_checksum(
+            payload["order_id"], payload["order_timestamp"], SECRET
+        )
+        assert verify_postback(json.dumps(payload).encode(), SECRET).to_dict() == payload
