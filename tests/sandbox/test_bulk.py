@@ -9,7 +9,7 @@ from patang.kite.aiohttp_transport import AiohttpTransport
 from patang.kite.bulk import Outcome, cancel_all_orders, place_orders_bulk
 from patang.kite.errors import ReplyLost
 
-USERS = [{"user_id": f"BU{number:04}"} for number in range(8)]
+USERS = [{"user_id": f"BK{number:04}"} for number in range(8)]
 
 
 class InstantClock:
