@@ -11,21 +11,23 @@ from urllib.parse import urlsplit
 import msgspec
 from cyclopts import Parameter
 
-from patang.cli.errors import ReadyFileUnreadable, SessionEnded
-from patang.config.environment import Environment, read_environment
+from patang.cli.errors import ReadyFileUnreadable
+from patang.config.environment import read_environment
 from patang.config.profile import Profile
-from patang.config.profiles import read_profiles
 from patang.domain.enums import Mode
 from patang.domain.errors import InvalidValue, PatangError
 from patang.domain.secret import Secret
-from patang.kite import Kite, SystemClock, TokenException
+from patang.kite import Kite, Request, SystemClock, Timeouts, TokenException
+from patang.kite.saved import SavedAccount, SessionEnded, saved_account
 from patang.rules.ist import format_ist
 from patang.sandbox.ready import ClockReading, Ready
 from patang.storage.key_chain import KeyChain
-from patang.storage.vault import SavedSession, Vault
+from patang.storage.vault import Vault
 
 if TYPE_CHECKING:
     from patang.kite.transport import Transport
+
+_CLOCK_TIMEOUTS = Timeouts(connect=2, read=2, total=3)
 
 
 @Parameter(name="*")
@@ -42,67 +44,13 @@ class AccountOptions:
     ] = None
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """An account and how to reach it; ``option`` is how a person names it on a command line.
-
-    ``ready`` is there for a sandbox that was given by its file.
-    """
-
-    name: str
-    profile: Profile
-    vault: Vault
-    keys: KeyChain
-    environment: Environment
-    option: str
-    ready: Ready | None
-
-    def kite(self, access_token: Secret | None) -> Kite:
-        """A client of this account; close it."""
-        profile = self.profile
-        return Kite(profile.api_key, access_token, profile.root, login_root=profile.login_url)
-
-    def saved_session(self) -> SavedSession | None:
-        """The session that was kept for this account, if it is of this app and server."""
-        session = self.vault.session(self.name)
-        if session is None:
-            return None
-        profile = self.profile
-        ours = (profile.root, profile.api_key)
-        return session if (session.root, session.api_key) == ours else None
-
-    def access_token(self) -> Secret:
-        """The token to use.
-
-        Raises:
-            SessionEnded: there is none, or it died at 06:00 IST.
-            SecretStorageError: it is kept but cannot be read.
-        """
-        session = self.saved_session()
-        if session is not None:
-            # A sandbox lives in another day than this machine: its server says what has expired.
-            if self.profile.mode is Mode.LIVE and session.expires_ns <= SystemClock().now_ns():
-                raise SessionEnded(
-                    f"The session of {self.name} ended at {format_ist(session.expires_ns)} IST.",
-                    self.how_to_log_in,
-                )
-            return session.access_token
-        if self.ready is not None and self.ready.users:
-            return Secret(self.ready.users[0].access_token)
-        raise SessionEnded(f"There is no session for {self.name}.", self.how_to_log_in)
-
-    @property
-    def how_to_log_in(self) -> str:
-        """The remedy of every dead session."""
-        return f"Log in: patang login {self.option}"
-
-
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """An open account: its client, and what every output says about it.
 
     ``now_ns`` is the venue's time when the command began, or None where a server does not say.
     """
 
-    target: Target
+    target: SavedAccount
     kite: Kite
     now_ns: int | None
 
@@ -121,7 +69,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return self.target.profile.mode
 
 
-def choose(options: AccountOptions | None) -> Target:
+def choose(options: AccountOptions | None) -> SavedAccount:
     """The account that the options, the environment and the profiles name.
 
     Raises:
@@ -130,27 +78,23 @@ def choose(options: AccountOptions | None) -> Target:
         ReadyFileUnreadable: the sandbox's file is not there or not such a file.
     """
     given = options or AccountOptions()
+    if given.sandbox is None:
+        return saved_account(given.profile)
+    if given.profile is not None:
+        raise InvalidValue("--sandbox", "it goes without --profile.", "Give one of them.")
+    ready = _read_ready(given.sandbox)
+    name, profile = _sandbox_profile(given.sandbox, ready)
     environment = read_environment()
-    folder = environment.config_folder
-    ready = None
-    if given.sandbox is not None:
-        if given.profile is not None:
-            raise InvalidValue("--sandbox", "it goes without --profile.", "Give one of them.")
-        ready = _read_ready(given.sandbox)
-        name, profile = _sandbox_profile(given.sandbox, ready)
-        option = f"--sandbox {shlex.quote(str(given.sandbox))}"
-    else:
-        name, profile = read_profiles(folder, given.profile).chosen()
-        option = f"--profile {name}"
     keys = KeyChain(environment)
-    return Target(
+    return SavedAccount(
         name=name,
+        option=f"--sandbox {shlex.quote(str(given.sandbox))}",
         profile=profile,
-        vault=Vault(folder, keys),
+        vault=Vault(environment.config_folder, keys),
         keys=keys,
         environment=environment,
-        option=option,
-        ready=ready,
+        usual_token=Secret(ready.users[0].access_token) if ready.users else None,
+        usual_secret=Secret(ready.api_secret),
     )
 
 
@@ -163,7 +107,7 @@ async def opened(options: AccountOptions | None) -> AsyncIterator[Account]:
         PatangError: as ``choose``, or whatever the block raises.
     """
     target = choose(options)
-    async with target.kite(target.access_token()) as kite:
+    async with target.kite(target.access_token(SystemClock())) as kite:
         try:
             yield Account(target=target, kite=kite, now_ns=await venue_now_ns(target.profile))
         except TokenException as error:
@@ -187,9 +131,7 @@ async def venue_now_ns(profile: Profile) -> int | None:
 
 
 async def _sandbox_now_ns(transport: "Transport", root: str) -> int | None:
-    from patang.kite.transport import Request, Timeouts
-
-    request = Request(method="GET", url=f"{root}/clock", headers={}, timeouts=Timeouts())
+    request = Request(method="GET", url=f"{root}/clock", headers={}, timeouts=_CLOCK_TIMEOUTS)
     try:
         response = await transport.send(request)
         return msgspec.json.decode(response.body, type=ClockReading).now_ns

@@ -3,9 +3,5 @@
 from patang.domain.errors import PatangError
 
 
-class SessionEnded(PatangError):
-    """There is no session for the account that was asked for, or it has ended."""
-
-
 class ReadyFileUnreadable(PatangError):
     """The file given with --sandbox is not a sandbox's ready file."""

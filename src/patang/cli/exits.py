@@ -34,10 +34,11 @@ _MARKET_CLOSED = re.compile(r"\bmarkets? (?:is|are) closed\b", re.IGNORECASE)
 def exit_code_of(error: PatangError) -> Exit:
     """The exit code that belongs to an error."""
     # Imported here: a command that does not fail should not load every floor to say so.
-    from patang.cli.errors import ReadyFileUnreadable, SessionEnded
+    from patang.cli.errors import ReadyFileUnreadable
     from patang.config.errors import ConfigInvalid
     from patang.kite import KiteError, NetworkException, TokenException
     from patang.kite.login_errors import CallbackPortTaken, LoginFailed
+    from patang.kite.saved import SessionEnded
     from patang.runtime.sandbox_process import SandboxFailed, SandboxGone
     from patang.sandbox.errors import PortUnavailable, ReadyFileUnwritable
     from patang.storage.journal import JournalCorrupt, JournalError

@@ -5,15 +5,13 @@ import getpass
 import sys
 import webbrowser
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from patang.cli.account import AccountOptions, Target, choose
-from patang.cli.errors import SessionEnded
+from patang.cli.account import AccountOptions, choose
 from patang.cli.listing import badge, people_console
 from patang.cli.output import Output, OutputOption, print_json, whole_number
 from patang.domain.enums import Mode
@@ -21,8 +19,8 @@ from patang.domain.errors import InvalidValue
 from patang.domain.secret import Secret
 from patang.kite import Kite, SystemClock, TokenException
 from patang.kite.login import LOGIN_SECONDS, Login, LoginFlow
+from patang.kite.saved import SavedAccount, SessionEnded
 from patang.rules.ist import format_ist
-from patang.storage.vault import SavedApiSecret, SavedSession
 
 _LINE_MAX = 8 * 1024
 
@@ -36,7 +34,7 @@ class LoginReport(msgspec.Struct, frozen=True, kw_only=True):
     user_name: str
     login_time: str
     expires: str
-    file: str
+    folder: str
     key: str
 
 
@@ -100,12 +98,10 @@ def login(
         back = f"http://127.0.0.1:{chosen_port}/"
         _say(f"Waiting on {back} for the login at\n\n    {flow.login_url}\n\n")
         done = asyncio.run(_closing(kite, flow.by_callback(chosen_port, show, timeout)))
-    path = target.vault.save(_to_keep(target, done))
+    target.keep(done)
     if save_secret:
-        target.vault.save(
-            SavedApiSecret(profile=target.name, api_key=target.profile.api_key, api_secret=secret)
-        )
-    _report(target, done, path, key.origin, output)
+        target.keep_api_secret(secret)
+    _report(target, done, key.origin, output)
 
 
 def logout(
@@ -147,20 +143,15 @@ def logout(
         console.print("The app's secret is removed.")
 
 
-async def _end(target: Target) -> None:
-    async with target.kite(target.access_token()) as kite:
+async def _end(target: SavedAccount) -> None:
+    async with target.kite(target.access_token(SystemClock())) as kite:
         await kite.invalidate_access_token()
 
 
-def _api_secret(target: Target) -> Secret:
-    given = target.environment.api_secret
-    if given is not None:
-        return Secret(given.get_secret_value())
-    kept = target.vault.api_secret(target.name)
-    if kept is not None and kept.api_key == target.profile.api_key:
-        return kept.api_secret
-    if target.ready is not None:
-        return Secret(target.ready.api_secret)
+def _api_secret(target: SavedAccount) -> Secret:
+    found = target.api_secret()
+    if found is not None:
+        return found
     if sys.stdin.isatty():
         typed = getpass.getpass(f"API secret of the app {target.profile.api_key}: ").strip()
         if typed:
@@ -186,21 +177,7 @@ async def _closing(kite: Kite, login: Coroutine[object, object, Login]) -> Login
         return await login
 
 
-def _to_keep(target: Target, done: Login) -> SavedSession:
-    return SavedSession(
-        profile=target.name,
-        mode=target.profile.mode,
-        root=target.profile.root,
-        api_key=target.profile.api_key,
-        user_id=done.user_id,
-        user_name=done.user_name,
-        access_token=done.access_token,
-        login_ns=done.login_ns,
-        expires_ns=done.expires_ns,
-    )
-
-
-def _report(target: Target, done: Login, path: Path, key_origin: str, output: Output) -> None:
+def _report(target: SavedAccount, done: Login, key_origin: str, output: Output) -> None:
     report = LoginReport(
         profile=target.name,
         mode=target.profile.mode,
@@ -208,7 +185,7 @@ def _report(target: Target, done: Login, path: Path, key_origin: str, output: Ou
         user_name=done.user_name,
         login_time=f"{format_ist(done.login_ns)} IST",
         expires=f"{format_ist(done.expires_ns)} IST",
-        file=str(path),
+        folder=str(target.vault.folder),
         key=key_origin,
     )
     if output is Output.JSON:
@@ -217,7 +194,9 @@ def _report(target: Target, done: Login, path: Path, key_origin: str, output: Ou
     console = people_console()
     console.print(badge(report.mode), f"Logged in as {report.user_id} ({report.user_name}).")
     console.print(f"The session ends at {report.expires}.", markup=False)
-    console.print(f"It is kept encrypted in {path}; the key is in {key_origin}.", markup=False)
+    console.print(
+        f"It is kept encrypted in {report.folder}; the key is in {key_origin}.", markup=False
+    )
 
 
 def _say(text: str) -> None:

@@ -5,14 +5,14 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from patang.cli.account import AccountOptions, Target, choose, venue_now_ns
-from patang.cli.errors import SessionEnded
+from patang.cli.account import AccountOptions, choose, venue_now_ns
 from patang.cli.exits import Exit
 from patang.cli.listing import badge, people_console
 from patang.cli.output import Output, OutputOption, print_json
 from patang.domain.enums import Mode
 from patang.domain.market import NS_PER_SECOND
-from patang.kite import TokenException
+from patang.kite import SystemClock, TokenException
+from patang.kite.saved import SavedAccount, SessionEnded
 from patang.rules.ist import format_ist
 
 _MINUTE_NS = 60 * NS_PER_SECOND
@@ -65,12 +65,12 @@ async def status(
     return Exit.SESSION if found.reason else Exit.OK
 
 
-async def _look(target: Target, *, offline: bool) -> Status:
+async def _look(target: SavedAccount, *, offline: bool) -> Status:
     is_valid, user_id, reason = None, None, None
     session = target.saved_session()
     now_ns = None if offline else await venue_now_ns(target.profile)
     try:
-        token = target.access_token()
+        token = target.access_token(SystemClock())
         if not offline:
             async with target.kite(token) as kite:
                 user_id = (await kite.profile()).user_id
@@ -95,7 +95,7 @@ async def _look(target: Target, *, offline: bool) -> Status:
     )
 
 
-def _print(target: Target, found: Status) -> None:
+def _print(target: SavedAccount, found: Status) -> None:
     from rich.table import Table
     from rich.text import Text
 

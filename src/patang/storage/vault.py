@@ -53,10 +53,10 @@ Kept = TypeVar("Kept", SavedSession, SavedApiSecret)
 
 
 class Vault:
-    """The encrypted files of one configuration folder."""
+    """The encrypted files of one configuration folder; they are in ``folder``."""
 
     def __init__(self, folder: Path, keys: KeyChain) -> None:
-        self._folder = folder / SECRETS_FOLDER
+        self.folder = folder / SECRETS_FOLDER
         self._keys = keys
 
     def save(self, kept: SavedSession | SavedApiSecret) -> Path:
@@ -127,7 +127,7 @@ class Vault:
 
     def _path(self, kind: type, profile: str) -> Path:
         suffix = "session" if kind is SavedSession else "api-secret"
-        return self._folder / f"{profile}.{suffix}.age"
+        return self.folder / f"{profile}.{suffix}.age"
 
 
 def _noun(kind: type) -> str:

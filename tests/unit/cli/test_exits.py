@@ -2,7 +2,7 @@
 
 import pytest
 
-from patang.cli.errors import ReadyFileUnreadable, SessionEnded
+from patang.cli.errors import ReadyFileUnreadable
 from patang.cli.exits import Exit, exit_code_of, print_failure
 from patang.config.errors import ConfigInvalid
 from patang.domain.errors import InvalidValue, PatangError
@@ -16,6 +16,7 @@ from patang.kite import (
     TokenException,
 )
 from patang.kite.login_errors import CallbackPortTaken, LoginRefused, LoginTimeout
+from patang.kite.saved import SessionEnded
 from patang.storage.key_chain import KeyUnusable
 from patang.storage.private_file import UnsafePermissions
 from patang.storage.vault import SecretFileCorrupt, WrongKey

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from patang.cli.account import Account, Target
+from patang.cli.account import Account
 from patang.cli.listing import Column, Format, Kind, Listing, badge, percent, show, written
 from patang.config.environment import Environment
 from patang.config.profile import Profile
 from patang.domain.enums import Mode
 from patang.kite import Kite
+from patang.kite.saved import SavedAccount
 from patang.storage.key_chain import KeyChain
 from patang.storage.vault import Vault
 
@@ -35,14 +36,13 @@ def account(folder: Path, mode: Mode) -> Account:
     environment = Environment.model_construct(config_dir=folder)
     keys = KeyChain(environment)
     profile = Profile.model_validate({"mode": mode.value, "api_key": "key", **root})
-    target = Target(
+    target = SavedAccount(
         name="home",
         profile=profile,
         vault=Vault(folder, keys),
         keys=keys,
         environment=environment,
         option="--profile home",
-        ready=None,
     )
     return Account(target=target, kite=Kite("key"), now_ns=1_767_589_213_000_000_000)
 
