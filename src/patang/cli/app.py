@@ -44,7 +44,7 @@ COMMANDS = {
     "history": ("patang.cli.history:history", "Show candles of the past."),
 }
 for _name, (_target, _summary) in COMMANDS.items():
-    app.command(_target, name=_name)
+    app.command(_target, name=_name, help=_summary)
 
 
 @app.default
@@ -104,6 +104,10 @@ def _run(tokens: list[str]) -> int:
         known = ", ".join(COMMANDS)
         print_failure(PatangError(f"There is no command {tokens[0]!r}.", f"Commands: {known}."))
         return Exit.USAGE
+    if tokens and tokens[0] in COMMANDS:
+        command = app[tokens[0]]
+        if command.default_command is not None:
+            command.help = None  # its own text, with the examples, instead of the summary
     try:
         answer = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from patang.cli.app import main
+from patang.cli.app import COMMANDS, main
 from patang.config.environment import Environment
 from patang.config.profile import Profile
 from patang.config.profiles import add_profile
@@ -228,3 +230,12 @@ def test_help_shows_examples(run: Run, command: str) -> None:
     assert code == 0
     assert "For example" in out
     assert f"patang {command}" in out
+
+
+def test_the_list_of_commands_says_what_each_is_for() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "patang.cli", "--help"], capture_output=True, text=True, check=True
+    )
+    words = " ".join(shown.stdout.replace("│", " ").split())
+    for name, (_, summary) in COMMANDS.items():
+        assert f"{name} {summary}" in words
