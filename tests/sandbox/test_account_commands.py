@@ -457,3 +457,28 @@ def test_without_colour_the_marks_remain(process: Patang, ready: list[str]) -> N
     assert "\x1b[32m" not in plain.stdout
     assert "\x1b[31m" not in plain.stdout
     assert "▲" in plain.stdout or "▼" in plain.stdout
+
+
+def test_a_terminal_without_the_marks_still_has_the_signs(
+    process: Patang, ready: list[str]
+) -> None:
+    shown = process("quote", "NSE:INFY", *ready, PYTHONIOENCODING="ascii")
+    assert shown.returncode == 0, shown.stderr
+    assert "%" in shown.stdout
+    assert shown.stdout.isascii()
+
+
+def test_a_login_without_standard_input_says_what_is_missing(
+    process: Patang, ready: list[str], folder: Path
+) -> None:
+    for redirect in ("<&-", "</dev/null"):
+        failed = subprocess.run(
+            ["sh", "-c", f'exec "$0" -m patang.cli login --paste "$@" {redirect}', sys.executable,
+             *ready],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env={**os.environ, "PATANG_CONFIG_DIR": str(folder)},
+            check=False,
+        )  # fmt: skip
+        fails(failed, 4, "neither")

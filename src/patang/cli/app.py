@@ -14,7 +14,7 @@ from patang.cli.exits import (
     leave_unwritten,
     print_failure,
 )
-from patang.cli.output import Output, OutputOption, print_json
+from patang.cli.output import Output, OutputOption, never_fail_to_write, print_json
 from patang.domain.errors import PatangError
 
 app = App(
@@ -79,6 +79,7 @@ def root(
 def main(arguments: list[str] | None = None) -> None:
     """Run one command line; ends the process with a documented exit code."""
     tokens = sys.argv[1:] if arguments is None else arguments
+    never_fail_to_write()
     try:
         leave(_run(_command_first(tokens)))
     except PatangError as error:

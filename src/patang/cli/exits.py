@@ -9,6 +9,7 @@ from enum import IntEnum
 from rich.console import Console
 from rich.markup import escape
 
+from patang.cli.output import one_line
 from patang.domain.errors import InvalidValue, MissingExtra, PatangError
 
 
@@ -76,10 +77,10 @@ def exit_code_of(error: PatangError) -> Exit:
 def print_failure(error: PatangError) -> None:
     """Cause and remedy on standard error, one line each, no traceback."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[bold red]error:[/] {escape(error.cause)}")
+    console.print(f"[bold red]error:[/] {escape(one_line(error.cause))}")
     remedy = error.remedy or _usual_remedy(error)
     if remedy:
-        console.print(f"[bold]  fix:[/] {escape(remedy)}")
+        console.print(f"[bold]  fix:[/] {escape(one_line(remedy))}")
 
 
 def _usual_remedy(error: PatangError) -> str:

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 _COLUMNS = (
     Column("id", "Trigger"),
     Column("status", "Status"),
-    Column("type", "Type"),
+    Column("type", "Type", is_minor=True),
     Column("instrument", "Instrument"),
     Column("trigger_value", "At", Kind.PRICE),
     Column("transaction_type", "Side"),
     Column("quantity", "Quantity", Kind.QUANTITY),
-    Column("order_type", "Order"),
+    Column("order_type", "Order", is_minor=True),
     Column("price", "Price", Kind.PRICE),
-    Column("expires_at", "Expires (IST)"),
-    Column("outcome", "Outcome"),
+    Column("expires_at", "Expires (IST)", is_minor=True),
+    Column("outcome", "Outcome", is_minor=True),
 )
 
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 LIMIT_MAX = 1_000
 _COLUMNS = (
     Column("instrument", "Instrument"),
-    Column("name", "Name"),
+    Column("name", "Name", is_minor=True),
     Column("instrument_type", "Type"),
     Column("expiry", "Expiry"),
     Column("strike", "Strike", Kind.PRICE),
     Column("lot_size", "Lot", Kind.QUANTITY),
-    Column("tick_size", "Tick", Kind.PRICE),
-    Column("token", "Token"),
-    Column("found", "Found as"),
+    Column("tick_size", "Tick", Kind.PRICE, is_minor=True),
+    Column("token", "Token", is_minor=True),
+    Column("found", "Found as", is_minor=True),
 )
 
 app = App(

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from cyclopts import Parameter
 
 from patang.cli.account import Account
-from patang.cli.output import print_json
+from patang.cli.output import one_line, print_json
 from patang.domain.enums import Mode
 from patang.domain.money import format_inr, to_paisa
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-_PIPE_WIDTH = 200
+_PIPE_WIDTH = 240
+_GAP = 1
 
 
 class Format(StrEnum):
@@ -44,9 +45,10 @@ FormatOption = Annotated[
 
 
 class Kind(StrEnum):
-    """How a column's values are written for people."""
+    """How a column's values are written for people. ``CLOCK`` leaves the day out of a time."""
 
     TEXT = "text"
+    CLOCK = "clock"
     QUANTITY = "quantity"
     PRICE = "price"
     MONEY = "money"
@@ -58,11 +60,20 @@ Cell = str | int | Decimal | None
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column: its name in CSV, its heading in the table, and what it holds."""
+    """A column: its name in CSV, its heading in the table, and what it holds.
+
+    A minor one is left out of a table that would be wider than the terminal.
+    """
 
     name: str
     heading: str
     kind: Kind = Kind.TEXT
+    is_minor: bool = False
+
+    @property
+    def is_left(self) -> bool:
+        """Whether its values stand on the left."""
+        return self.kind in (Kind.TEXT, Kind.CLOCK)
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,16 +140,41 @@ def _print_table(account: Account, listing: Listing) -> None:
     if not listing.rows:
         console.print(Text(listing.empty))
         return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in listing.columns:
-        table.add_column(column.heading, justify="left" if column.kind is Kind.TEXT else "right")
-    for row in listing.rows:
-        table.add_row(
-            *(written(cell, column.kind) for cell, column in zip(row, listing.columns, strict=True))
-        )
+    columns = [
+        (column, [written(row[at], column.kind) for row in listing.rows])
+        for at, column in enumerate(listing.columns)
+        if any(row[at] is not None for row in listing.rows)
+    ]
+    fitting = _fitting(columns, console.width)
+    table = Table(box=SIMPLE_HEAD, padding=(0, _GAP, 0, 0), show_edge=False)
+    for column, _ in fitting:
+        justify: Literal["left", "right"] = "left" if column.is_left else "right"
+        table.add_column(column.heading, justify=justify, overflow="fold")
+    for cells in zip(*(cells for _, cells in fitting), strict=True):
+        table.add_row(*cells)
     console.print(table)
+    if len(fitting) < len(columns):
+        left_out = ", ".join(each.heading for each, _ in columns if each not in dict(fitting))
+        console.print(Text(f"No room for: {left_out}. -o csv has all.", style="dim"))
     for name, value, kind in listing.totals:
         console.print(Text.assemble(f"{name}  ", written(value, kind)))
+
+
+Filled = tuple[Column, list["Text"]]
+
+
+def _fitting(columns: list[Filled], width: int) -> list[Filled]:
+    """The columns without as many of the minor ones, from the right, as do not fit."""
+    kept = list(columns)
+    minor = [each for each in columns if each[0].is_minor]
+    while minor and sum(map(_width, kept)) > width:
+        kept.remove(minor.pop())
+    return kept
+
+
+def _width(filled: Filled) -> int:
+    column, cells = filled
+    return max(len(column.heading), *(cell.cell_len for cell in cells)) + _GAP + 1
 
 
 def written(cell: Cell, kind: Kind) -> "Text":
@@ -148,7 +184,7 @@ def written(cell: Cell, kind: Kind) -> "Text":
     if cell is None:
         return Text("-", style="dim")
     if isinstance(cell, str):
-        return Text(cell)
+        return Text(one_line(cell[11:] if kind is Kind.CLOCK else cell))
     amount = Decimal(cell)
     match kind:
         case Kind.QUANTITY:
@@ -161,7 +197,7 @@ def written(cell: Cell, kind: Kind) -> "Text":
             )
             unit = "%" if kind is Kind.PERCENT else ""
             return Text(f"{format_inr(amount, signed=True)}{unit} {mark}", style=style)
-        case Kind.MONEY | Kind.TEXT:
+        case Kind.MONEY | Kind.TEXT | Kind.CLOCK:
             return Text(format_inr(amount))
 
 

@@ -1,6 +1,7 @@
 """``patang login`` and ``patang logout``: a session is made, kept encrypted, and ended."""
 
 import asyncio
+import contextlib
 import getpass
 import sys
 import webbrowser
@@ -88,8 +89,8 @@ def login(
     flow = LoginFlow(kite, secret, SystemClock())
     if paste:
         _say(f"Log in at\n\n    {flow.login_url}\n\nand paste the address it ends on: ")
-        pasted = sys.stdin.readline(_LINE_MAX)
-        if not sys.stdin.isatty():  # on a terminal the person's own Enter ended the line
+        pasted = sys.stdin.readline(_LINE_MAX) if sys.stdin else ""
+        if not _is_terminal():  # on a terminal the person's own Enter ended the line
             _say("\n")
         done = asyncio.run(_closing(kite, flow.by_paste(pasted)))
     else:
@@ -152,10 +153,11 @@ def _api_secret(target: SavedAccount) -> Secret:
     found = target.api_secret()
     if found is not None:
         return found
-    if sys.stdin.isatty():
-        typed = getpass.getpass(f"API secret of the app {target.profile.api_key}: ").strip()
-        if typed:
-            return Secret(typed)
+    if _is_terminal():
+        with contextlib.suppress(EOFError):
+            typed = getpass.getpass(f"API secret of the app {target.profile.api_key}: ").strip()
+            if typed:
+                return Secret(typed)
     raise InvalidValue(
         "api_secret",
         "the app's secret is needed and was not given.",
@@ -197,6 +199,10 @@ def _report(target: SavedAccount, done: Login, key_origin: str, output: Output) 
     console.print(
         f"It is kept encrypted in {report.folder}; the key is in {key_origin}.", markup=False
     )
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _say(text: str) -> None:

@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 _TERMINAL = frozenset({"COMPLETE", "REJECTED", "CANCELLED"})
 _COLUMNS = (
-    Column("order_timestamp", "Time (IST)"),
+    Column("order_timestamp", "Time (IST)", Kind.CLOCK),
     Column("order_id", "Order"),
     Column("transaction_type", "Side"),
     Column("instrument", "Instrument"),
-    Column("product", "Product"),
-    Column("order_type", "Type"),
+    Column("product", "Product", is_minor=True),
+    Column("order_type", "Type", is_minor=True),
     Column("quantity", "Quantity", Kind.QUANTITY),
     Column("filled_quantity", "Filled", Kind.QUANTITY),
     Column("price", "Price", Kind.PRICE),
-    Column("trigger_price", "Trigger", Kind.PRICE),
-    Column("average_price", "Average", Kind.PRICE),
+    Column("trigger_price", "Trigger", Kind.PRICE, is_minor=True),
+    Column("average_price", "Average", Kind.PRICE, is_minor=True),
     Column("status", "Status"),
-    Column("tag", "Tag"),
-    Column("status_message", "Message"),
+    Column("tag", "Tag", is_minor=True),
+    Column("status_message", "Message", is_minor=True),
 )
 
 

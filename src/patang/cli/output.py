@@ -1,5 +1,6 @@
 """How commands print: data on standard output, everything else on standard error."""
 
+import io
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -47,6 +48,19 @@ def print_json(document: object) -> None:
     """One JSON document on standard output; money as strings."""
     sys.stdout.buffer.write(msgspec.json.format(_encoder.encode(document)) + b"\n")
     sys.stdout.flush()
+
+
+def one_line(text: str) -> str:
+    """Text from a server, safe for a terminal: one line, no control characters."""
+    flat = " ".join(text.split())
+    return flat if flat.isprintable() else "".join(c if c.isprintable() else "?" for c in flat)
+
+
+def never_fail_to_write() -> None:
+    """Let a terminal or pipe of another encoding show ``?`` for what it lacks, and read as much."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def find_modules_here() -> None:

@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 _POSITIONS = (
     Column("instrument", "Instrument"),
-    Column("product", "Product"),
+    Column("product", "Product", is_minor=True),
     Column("quantity", "Quantity", Kind.QUANTITY),
     Column("average_price", "Average", Kind.PRICE),
     Column("last_price", "Last", Kind.PRICE),
     Column("pnl", "P&L", Kind.CHANGE),
-    Column("m2m", "Day's M2M", Kind.CHANGE),
-    Column("buy_quantity", "Bought", Kind.QUANTITY),
-    Column("sell_quantity", "Sold", Kind.QUANTITY),
+    Column("m2m", "Day's M2M", Kind.CHANGE, is_minor=True),
+    Column("buy_quantity", "Bought", Kind.QUANTITY, is_minor=True),
+    Column("sell_quantity", "Sold", Kind.QUANTITY, is_minor=True),
 )
 _HOLDINGS = (
     Column("instrument", "Instrument"),
     Column("quantity", "Quantity", Kind.QUANTITY),
-    Column("t1_quantity", "T1", Kind.QUANTITY),
+    Column("t1_quantity", "T1", Kind.QUANTITY, is_minor=True),
     Column("average_price", "Average", Kind.PRICE),
     Column("last_price", "Last", Kind.PRICE),
-    Column("value", "Value", Kind.MONEY),
+    Column("value", "Value", Kind.MONEY, is_minor=True),
     Column("pnl", "P&L", Kind.CHANGE),
     Column("pnl_percent", "%", Kind.PERCENT),
     Column("day_change_percentage", "Day", Kind.PERCENT),
@@ -38,11 +38,11 @@ _FUNDS = (
     Column("segment", "Segment"),
     Column("net", "Available", Kind.MONEY),
     Column("cash", "Cash", Kind.MONEY),
-    Column("collateral", "Collateral", Kind.MONEY),
-    Column("intraday_payin", "Paid in", Kind.MONEY),
+    Column("collateral", "Collateral", Kind.MONEY, is_minor=True),
+    Column("intraday_payin", "Paid in", Kind.MONEY, is_minor=True),
     Column("debits", "Used", Kind.MONEY),
-    Column("m2m_realised", "M2M realised", Kind.CHANGE),
-    Column("m2m_unrealised", "M2M unrealised", Kind.CHANGE),
+    Column("m2m_realised", "M2M realised", Kind.CHANGE, is_minor=True),
+    Column("m2m_unrealised", "M2M unrealised", Kind.CHANGE, is_minor=True),
 )
 
 

@@ -21,18 +21,18 @@ _MOVE = (
     Column("change_percent", "%", Kind.PERCENT),
 )
 _RANGE = (
-    Column("open", "Open", Kind.PRICE),
-    Column("high", "High", Kind.PRICE),
-    Column("low", "Low", Kind.PRICE),
-    Column("close", "Prev. close", Kind.PRICE),
+    Column("open", "Open", Kind.PRICE, is_minor=True),
+    Column("high", "High", Kind.PRICE, is_minor=True),
+    Column("low", "Low", Kind.PRICE, is_minor=True),
+    Column("close", "Prev. close", Kind.PRICE, is_minor=True),
 )
 _BOOK = (
     Column("bid", "Bid", Kind.PRICE),
-    Column("bid_quantity", "Qty", Kind.QUANTITY),
+    Column("bid_quantity", "Qty", Kind.QUANTITY, is_minor=True),
     Column("ask", "Ask", Kind.PRICE),
-    Column("ask_quantity", "Qty", Kind.QUANTITY),
+    Column("ask_quantity", "Qty", Kind.QUANTITY, is_minor=True),
     Column("volume", "Volume", Kind.QUANTITY),
-    Column("timestamp", "Time (IST)"),
+    Column("timestamp", "Time (IST)", is_minor=True),
 )
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from patang.cli.account import Account
 from patang.cli.listing import Column, Format, Kind, Listing, badge, percent, show, written
+from patang.cli.output import one_line
 from patang.config.environment import Environment
 from patang.config.profile import Profile
 from patang.domain.enums import Mode
@@ -110,3 +111,42 @@ def test_a_table_has_its_totals_and_says_when_it_is_empty(
     assert "Sum  +1,23,45,678.00 ▲" in capsys.readouterr().out
     show(live, Listing(title="T", columns=(), rows=(), document=[], empty="None."), Format.TABLE)
     assert "None." in capsys.readouterr().out
+
+
+def test_what_does_not_fit_is_named_and_the_rest_stays_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = (
+        Column("time", "Time", Kind.CLOCK),
+        Column("name", "Name"),
+        *(Column(f"more{n}", f"Wide{n}", is_minor=True) for n in range(4)),
+        Column("never", "Never"),
+    )
+    rows = [("2026-11-20 09:15:00", "NSE:INFY", *(letter * 15 for letter in "abcd"), None)]
+    wide = Listing(title="T", columns=columns, rows=rows, document=[])
+    monkeypatch.setattr(
+        "patang.cli.listing.people_console", lambda: Console(width=60, highlight=False)
+    )
+    show(account(tmp_path, Mode.SANDBOX), wide, Format.TABLE)
+    shown = capsys.readouterr().out
+    assert "09:15:00  NSE:INFY  aaaaaaaaaaaaaaa  bbbbbbbbbbbbbbb" in shown
+    assert "No room for: Wide2, Wide3." in shown
+    assert "ccc" not in shown
+    assert "Never" not in shown
+    assert "2026-11-20" not in shown
+    show(account(tmp_path, Mode.SANDBOX), wide, Format.CSV)
+    assert "2026-11-20 09:15:00" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("two\nlines\tand  more", "two lines and more"),
+        ("\x1b[31mred\x07", "?[31mred?"),
+        ("नमस्ते", "नमस्ते"),
+        ("‮reversed", "?reversed"),
+    ],
+)
+def test_a_servers_text_cannot_move_the_terminal(text: str, shown: str) -> None:
+    assert one_line(text) == shown
+    assert written(text, Kind.TEXT).plain == shown
