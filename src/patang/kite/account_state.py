@@ -16,7 +16,7 @@ from patang.wire.endpoints import RateClass
 LONGEST_REQUEST_S = 300.0
 """No request is waited for longer than this, so no slot is held further into the future."""
 
-_MOST_MODIFIED_ORDERS = 10_000
+_MOST_MODIFIED_ORDERS = 5_000
 
 
 class Slot(msgspec.Struct, array_like=True):

@@ -108,7 +108,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 _MOST = {
     "orders_per_second": KITE_ORDERS_PER_SECOND,
-    "orders_per_minute": 1_000_000,
+    "orders_per_minute": 2_000,
     "orders_per_day": 1_000_000,
     "modifications_per_order": 1_000,
     "quotes_per_second": 1_000,

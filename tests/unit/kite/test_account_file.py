@@ -60,7 +60,7 @@ async def test_apps_of_one_account_share_orders_and_nothing_else(clock, path):
     classes = other.state().classes
     assert classes[RateClass.QUOTE].can_go_now
     assert classes[RateClass.ORDER].held == (1, 1)
-    assert "app1" not in path.read_text()
+    assert b"app1" not in path.read_bytes()
 
 
 async def test_the_slot_of_a_process_that_died_comes_back(clock, path):
@@ -103,10 +103,12 @@ async def test_its_files_are_for_their_owner_alone(clock, path):
     await send(Governor(clock, path=path))
     assert path.parent.stat().st_mode & 0o777 == 0o700
     modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
-    assert modes == {"AB1234.state": 0o600, "AB1234.state.lock": 0o600}
+    assert modes == {"AB1234.state": 0o600}
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"buckets": 7}', b"\xff\xfe", b"null"])
+@pytest.mark.parametrize(
+    "body", [b"{}", b"\0" * 64, b"\xff" * 700_000], ids=["text", "zeros", "noise"]
+)
 async def test_an_unreadable_state_is_set_aside_and_nothing_is_presumed_free(
     clock, path, body, caplog
 ):
@@ -123,18 +125,40 @@ async def test_an_unreadable_state_is_set_aside_and_nothing_is_presumed_free(
     assert not entry.done()
     await clock.run_for(60)
     entry.result()
-    assert "set aside" in caplog.text
-    assert path.with_name("AB1234.state.unreadable").read_bytes() == body
+    assert "unreadable" in caplog.text
+    assert path.with_name("AB1234.state.unreadable").read_bytes() == body[: 1 << 19]
 
 
 async def test_a_clock_that_was_set_back_does_not_hold_slots_for_ever(clock, path):
     far = Governor(clock, path=path, limits=Limits(orders_per_second=1))
     await clock.run_for(7 * 86_400)
     await send(far)
-    state = json.loads(path.read_bytes())
-    state["buckets"]["O"]["slots"][0][1] += 86_400 * SECOND
-    path.write_text(json.dumps(state))
+    clock.step(-86_400)
     assert far.state().classes[RateClass.ORDER].wait_s <= 311
+
+
+@pytest.mark.parametrize("torn", [0, 1])
+async def test_a_copy_that_was_not_written_whole_costs_one_change(clock, path, torn):
+    governor = Governor(clock, path=path)
+    await governor.see_order_book(1)
+    await governor.see_order_book(2)
+    body = bytearray(path.read_bytes())
+    start = torn * (1 << 18)
+    body[start + 20 : start + 30] = b"\0" * 10
+    path.write_bytes(body)
+    assert governor.state().orders_today == (1 if torn == 0 else 2)
+    await governor.see_order_book(3)
+    assert governor.state().orders_today == 3
+
+
+async def test_a_file_that_was_deleted_is_made_again_for_all(clock, path):
+    one, other = (Governor(clock, path=path) for _ in range(2))
+    await send(one)
+    await send(other)
+    path.unlink()
+    await send(one)
+    await send(other)
+    assert one.state().orders_today == other.state().orders_today == 2
 
 
 async def test_a_folder_that_cannot_be_made_is_named(clock, tmp_path):
@@ -151,10 +175,12 @@ async def test_the_file_stays_small_over_a_busy_day(clock, path):
         await send(governor, order_id=f"{n % 50:019}")
         if n % 10 == 9:
             await clock.run_for(1)
-    assert path.stat().st_size < 40_000
+    assert path.stat().st_size < 300_000
+    assert len(governor._store.read().buckets["O"].slots) <= 600
     await clock.run_for(86_400)
     await send(governor)
-    assert path.stat().st_size < 400
+    state = governor._store.read()
+    assert (len(state.buckets["O"].slots), len(state.days), state.modifications) == (1, 1, {})
 
 
 WORKER = """
