@@ -1,12 +1,15 @@
 """Profiles: what a file and the environment may say, and how a mistake is named."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from patang.config.errors import ConfigInvalid
 from patang.config.profile import Profile
-from patang.config.profiles import add_profile, profile_text, read_profiles
+from patang.config.profiles import Profiles, add_profile, profile_text, read_profiles
 from patang.domain.enums import Mode
 
 LIVE = '[profiles.home]\nmode = "live"\napi_key = "abc123"\n'
@@ -149,3 +152,16 @@ def test_profiles_are_added_beside_those_that_are_there(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigInvalid, match="cannot be"):
         add_profile(tmp_path / "file", "home", live)
+
+
+@settings(max_examples=150, deadline=None)
+@given(junk=st.binary(max_size=200))
+def test_no_file_is_anything_but_profiles_or_a_named_mistake(
+    tmp_path_factory: pytest.TempPathFactory, junk: bytes
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "junk"
+    folder.mkdir(exist_ok=True)
+    for content in (junk, LIVE.encode() + junk, b"[profiles.a]\nmode = " + junk):
+        (folder / "profiles.toml").write_bytes(content)
+        with contextlib.suppress(ConfigInvalid):
+            assert isinstance(read_profiles(folder), Profiles)
