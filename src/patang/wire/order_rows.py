@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType, field
 
 from patang.wire.row import Row
+from patang.wire.times import parse_ist
 
 _ZERO = Decimal(0)
 
@@ -54,6 +55,21 @@ class OrderRow(Row, frozen=True, kw_only=True, dict=True):
     tags: list[str] | UnsetType | None = UNSET
     guid: str | None = None
 
+    @property
+    def order_timestamp_ns(self) -> int | None:
+        """When the order was registered or last changed at the broker, UTC nanoseconds."""
+        return _ns(self.order_timestamp)
+
+    @property
+    def exchange_timestamp_ns(self) -> int | None:
+        """When the exchange registered the order, UTC nanoseconds."""
+        return _ns(self.exchange_timestamp)
+
+    @property
+    def exchange_update_timestamp_ns(self) -> int | None:
+        """When the exchange last changed its state, UTC nanoseconds."""
+        return _ns(self.exchange_update_timestamp)
+
 
 class Postback(OrderRow, frozen=True, kw_only=True, dict=True):
     """An order update, as an HTTP postback and as the ticker's ``order`` frame.
@@ -90,3 +106,13 @@ class TradeRow(Row, frozen=True, kw_only=True, dict=True):
     fill_timestamp: str | None = None
     exchange_timestamp: str | None = None
     order_timestamp: str | None = None
+
+    @property
+    def fill_timestamp_ns(self) -> int | None:
+        """When the exchange filled it, UTC nanoseconds."""
+        return _ns(self.fill_timestamp)
+
+
+def _ns(text: str | None) -> int | None:
+    """Parsed when asked for: most readers of a book never ask."""
+    return parse_ist(text) if text else None

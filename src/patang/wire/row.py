@@ -10,6 +10,9 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
+Path = tuple[str | int, ...]
+"""Keys and indexes, from the whole document down."""
+
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _parser = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -25,7 +28,7 @@ class Document:
         self._body: bytes | None = body
         self._parsed: Any = None
 
-    def at(self, path: tuple[str | int, ...]) -> Any:
+    def at(self, path: Path) -> Any:
         """A fresh copy of the value at this path of keys and indexes."""
         if self._body is not None:
             self._parsed, self._body = msgspec.json.decode(self._body), None
@@ -47,8 +50,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The server's JSON object, unknown fields included; for a row we built, its encoding."""
         source = self.__dict__.get("_source")
         if source is not None:
-            document, path = source
-            return document.at(path)  # type: ignore[no-any-return]
+            document, path, index = source
+            return document.at(path if index is None else (*path, index))  # type: ignore[no-any-return]
         return msgspec.json.decode(_encoder.encode(self))  # type: ignore[no-any-return]
 
     @property
@@ -58,20 +61,29 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return {name: value for name, value in self.to_dict().items() if name not in known}
 
 
-def remember_source(value: object, document: Document, path: tuple[str | int, ...]) -> None:
+def remember_source(value: object, document: Document, path: Path) -> None:
     """Tie every row inside a decoded value (row, list or dict of rows) to the original JSON."""
     if isinstance(value, Row):
-        value.__dict__["_source"] = (document, path)
+        value.__dict__["_source"] = (document, path, None)
         parts = value.parts
         if parts:
             for name in parts:
                 remember_source(getattr(value, name), document, (*path, name))
     elif isinstance(value, list):
-        for index, item in enumerate(value):
-            remember_source(item, document, (*path, index))
+        _remember_items(value, document, path)
     elif isinstance(value, dict):
         for key, item in value.items():
             remember_source(item, document, (*path, key))
+
+
+def _remember_items(items: list[Any], document: Document, path: Path) -> None:
+    if items and isinstance(items[0], Row) and not items[0].parts:
+        # Whole books of one kind of row: as little as can be is done for each of them.
+        for index, item in enumerate(items):
+            item.__dict__["_source"] = (document, path, index)
+        return
+    for index, item in enumerate(items):
+        remember_source(item, document, (*path, index))
 
 
 def decode_row(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
