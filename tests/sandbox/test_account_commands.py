@@ -148,6 +148,7 @@ def test_login_through_the_browser_then_status_then_logout(
     assert "SANDBOX" in done.stdout
     assert "Logged in as AB1234" in done.stdout
     assert "2026-11-20 06:00:00 IST" in done.stdout
+    assert "toy (SANDBOX): waiting" in done.stderr
     assert "redirect_params=state%3D" in done.stderr
     assert "Logged in" in seen.read_text()
 

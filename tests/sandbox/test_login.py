@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from patang.kite import Kite, SystemClock, TokenException
+from patang.kite import Kite, Secret, SystemClock, TokenException
 from patang.kite.login import LoginFlow
 from patang.kite.login_errors import CallbackPortTaken, LoginRefused, LoginTimeout
 from patang.rules.ist import format_ist
@@ -121,3 +121,29 @@ async def test_nobody_is_sent_to_the_page_when_nobody_can_come_back(flow, port) 
     with pytest.raises(LoginTimeout):
         await flow.by_callback(port, show, timeout_seconds=0.01)
     assert len(shown) == 1
+
+
+async def test_a_session_that_dies_is_renewed_once_by_a_plug_in(sandbox, kite, flow) -> None:
+    class Plug:
+        asked = 0
+
+        async def request_token(self, login_url: str) -> str:
+            self.asked += 1
+            return sandbox.request_token("AB1234")
+
+    plug = Plug()
+
+    async def hook() -> Secret:
+        # A flow of its own, on the client that is renewed: its reads must not wait for the hook.
+        renewed = LoginFlow(kite, sandbox.api_secret, SystemClock())
+        return (await renewed.by_provider(plug)).access_token
+
+    await flow.by_paste(sandbox.request_token("AB1234"))
+    kite.set_session_expiry_hook(hook)
+    async with Kite(sandbox.api_key, root=sandbox.root) as elsewhere:
+        await elsewhere.generate_session(sandbox.request_token("AB1234"), sandbox.api_secret)
+    assert not await kite.validate_session()
+    profiles = await asyncio.gather(*(kite.profile() for _ in range(8)))
+    assert {row.user_id for row in profiles} == {"AB1234"}
+    assert plug.asked == 1
+    assert await kite.validate_session()

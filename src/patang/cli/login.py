@@ -87,8 +87,9 @@ def login(
     secret = _api_secret(target)
     kite = target.kite(None)
     flow = LoginFlow(kite, secret, SystemClock())
+    who = f"{target.name} ({target.profile.mode.upper()})"
     if paste:
-        _say(f"Log in at\n\n    {flow.login_url}\n\nand paste the address it ends on: ")
+        _say(f"{who}: log in at\n\n    {flow.login_url}\n\nand paste the address it ends on: ")
         pasted = sys.stdin.readline(_LINE_MAX) if sys.stdin else ""
         if not _is_terminal():  # on a terminal the person's own Enter ended the line
             _say("\n")
@@ -97,7 +98,7 @@ def login(
         show = _open_browser if browser else _leave_to_the_person
         chosen_port = target.profile.redirect_port if port is None else port
         back = f"http://127.0.0.1:{chosen_port}/"
-        _say(f"Waiting on {back} for the login at\n\n    {flow.login_url}\n\n")
+        _say(f"{who}: waiting on {back} for the login at\n\n    {flow.login_url}\n\n")
         done = asyncio.run(_closing(kite, flow.by_callback(chosen_port, show, timeout)))
     target.keep(done)
     if save_secret:

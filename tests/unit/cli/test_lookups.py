@@ -71,7 +71,7 @@ DUMP = (
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Three routes; everything asked is written down."""
+    """A few routes; everything asked is written down."""
 
     asked: ClassVar[list[str]] = []
 
@@ -85,14 +85,18 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(DUMP, "text/csv")
         elif path == "/gtt/triggers":
             self.answer({"status": "success", "data": TRIGGERS})
+        elif path == "/quote":
+            refusal = {"status": "error", "message": "Insufficient permission for that call.",
+                       "error_type": "PermissionException"}  # fmt: skip
+            self.answer(refusal, status=403)
         elif path == "/clock":
             self.answer({"now_ns": 1_795_060_200_000_000_000, "speed": 1.0})
         else:
             self.send_error(404)
 
-    def answer(self, document: object, kind: str = "application/json") -> None:
+    def answer(self, document: object, kind: str = "application/json", status: int = 200) -> None:
         body = (document if isinstance(document, str) else json.dumps(document)).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -207,6 +211,13 @@ def test_a_wrong_question_is_named_before_it_is_asked(
     assert (code, out) == (2, "")
     assert complaint in err
     assert not any("historical" in path for path in Handler.asked)
+
+
+def test_a_plan_without_market_data_is_told_as_such(run: Run) -> None:
+    code, out, err = run("quote", "NSE:INFY")
+    assert (code, out) == (6, "")
+    assert "Insufficient permission" in err
+    assert "plan" in err
 
 
 def test_instruments_are_found_by_what_a_person_types(run: Run) -> None:
