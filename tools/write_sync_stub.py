@@ -61,6 +61,7 @@ def write_stub() -> str:
     used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
     own = {kind.__name__ for kind, _, _ in TWINS} | {"RawKite"}
     lines = sorted(line for name, line in imports.items() if name in used and name not in own)
+    lines.append("from patang.kite.sync_ticker import KiteTicker as KiteTicker")
     return _formatted(HEAD + "\n".join(lines) + "\n" + body)
 
 

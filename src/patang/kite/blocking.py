@@ -123,6 +123,11 @@ def _live(loop: asyncio.AbstractEventLoop) -> None:
             loop.close()
 
 
+def in_background(work: Callable[[], None], name: str) -> None:
+    """Run ``work`` on a daemon thread; whoever calls has a way of his own to end it."""
+    threading.Thread(target=work, name=name, daemon=True).start()
+
+
 class Twin:
     """Base of a blocking twin: an asynchronous object, and the thread that its calls run on."""
 

@@ -183,6 +183,10 @@ class KiteFeed:
             if self._dialler is not None:
                 await self._dialler.close()
 
+    def stop_soon(self) -> None:
+        """End the iteration once what waits is read; leaving ``async with`` closes the links."""
+        self._queue.close()
+
     def __aiter__(self) -> Self:
         return self
 

@@ -20,6 +20,9 @@ from patang.kite.client import RawKite as AsyncRawKite
 from patang.kite.clock import Clock
 from patang.kite.instruments import BUDGET_BYTES
 from patang.kite.instruments import KiteInstruments as AsyncKiteInstruments
+from patang.kite.sync_ticker import KiteTicker
+
+__all__ = ["Kite", "KiteAnalytics", "KiteInstruments", "KiteTicker", "RawKite"]
 
 _LIFE = ("close", "from_config", "raw")
 

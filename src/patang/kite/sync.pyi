@@ -36,6 +36,7 @@ from patang.kite.retry import READS, RetryPolicy
 from patang.kite.search import Match
 from patang.kite.secret import Secret
 from patang.kite.session_renewal import SessionExpiryHook
+from patang.kite.sync_ticker import KiteTicker as KiteTicker
 from patang.kite.transport import NetworkSettings, Timeouts, Transport
 from patang.kite.windows import Lane
 from patang.wire.alert_forms import LAST_PRICE, AlertOperator, AlertType, RhsType
