@@ -289,6 +289,19 @@ def test_a_ready_file_is_enough(patang: Patang, start_sandbox, tmp_path: Path) -
     assert "hushhush" not in failed.stderr
 
 
+def test_a_session_of_an_earlier_sandbox_on_the_port_is_forgotten(
+    patang: Patang, start_sandbox, folder: Path
+) -> None:
+    own = start_sandbox(speed=0, rate_limits=False, users=USERS)
+    with_file = ["--sandbox", str(own.ready_path)]
+    assert patang("login", "--paste", *with_file, stdin=redirected(own)).returncode == 0
+    assert patang("orders", *with_file).returncode == 0
+    (kept,) = folder.glob("secrets/*")
+    os.utime(kept, ns=(0, own.ready_path.stat().st_mtime_ns - 1))
+    patang("orders", *with_file)
+    assert not kept.exists()
+
+
 def test_a_ready_file_cannot_lead_to_the_broker(patang: Patang, sandbox, tmp_path: Path) -> None:
     forged = tmp_path / "forged.json"
     document = {**sandbox.ready, "root": "https://api.kite.trade"}

@@ -86,11 +86,14 @@ def choose(options: AccountOptions | None) -> SavedAccount:
     name, profile = _sandbox_profile(given.sandbox, ready)
     environment = read_environment()
     keys = KeyChain(environment)
+    vault = Vault(environment.config_folder, keys)
+    # An earlier sandbox on this port took its sessions with it.
+    vault.remove_session_before(name, given.sandbox.stat().st_mtime_ns)
     return SavedAccount(
         name=name,
         option=f"--sandbox {shlex.quote(str(given.sandbox))}",
         profile=profile,
-        vault=Vault(environment.config_folder, keys),
+        vault=vault,
         keys=keys,
         environment=environment,
         usual_token=Secret(ready.users[0].access_token) if ready.users else None,

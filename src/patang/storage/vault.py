@@ -85,6 +85,15 @@ class Vault:
         """Forget a session, readable or not; False when there was none."""
         return remove_private(self._path(SavedSession, profile))
 
+    def remove_session_before(self, profile: str, at_ns: int) -> bool:
+        """Forget a session that was written before a moment of this machine's clock."""
+        path = self._path(SavedSession, profile)
+        try:
+            is_older = path.stat().st_mtime_ns < at_ns
+        except OSError:
+            return False
+        return is_older and remove_private(path)
+
     def remove_api_secret(self, profile: str) -> bool:
         """Forget an API secret, readable or not; False when there was none."""
         return remove_private(self._path(SavedApiSecret, profile))

@@ -86,6 +86,15 @@ def test_a_session_can_be_forgotten(vault: Vault) -> None:
     assert not vault.remove_api_secret("home")
 
 
+def test_a_session_of_an_earlier_time_can_be_forgotten(vault: Vault) -> None:
+    assert not vault.remove_session_before("home", 1 << 62)
+    written_ns = vault.save(SESSION).stat().st_mtime_ns
+    assert not vault.remove_session_before("home", written_ns)
+    assert vault.session("home") == SESSION
+    assert vault.remove_session_before("home", written_ns + 1)
+    assert vault.session("home") is None
+
+
 def test_a_file_that_others_can_read_is_refused(vault: Vault) -> None:
     vault.save(SESSION).chmod(0o640)
     with pytest.raises(UnsafePermissions, match="chmod 600"):
