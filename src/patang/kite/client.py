@@ -1,6 +1,7 @@
 """Zerodha's REST API: one typed coroutine for each endpoint."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ from patang.kite.secret import Secret
 from patang.kite.session_calls import SessionCalls
 from patang.kite.transport import NetworkSettings, Timeouts, Transport
 from patang.wire.endpoints import ENDPOINTS
+from patang.wire.errors import KiteError
 
 
 class Kite(
@@ -143,6 +145,19 @@ class Kite(
         await self._caller.close()
         if self._has_own_governor:
             self._courier.governor.close()
+
+    async def keep_warm(self, every_s: float = 20.0) -> None:
+        """Keep a connection open while nothing else is asked; run it as a task of your own.
+
+        An order then never waits for a new connection. It asks for the profile whenever
+        ``every_s`` seconds have gone by without a request, and ends only when it is cancelled.
+        """
+        while True:
+            before = self.counters.requests
+            await self.clock.sleep(every_s)
+            if self.counters.requests == before:
+                with suppress(KiteError):
+                    await self.profile()
 
     @property
     def root(self) -> str:

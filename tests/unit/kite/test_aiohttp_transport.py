@@ -1,10 +1,11 @@
 """The network transport against a real socket: what it sends, and that it sends it once."""
 
+import asyncio
 import socket
 
 import pytest
 
-from patang.kite import ConnectFailed, ReplyLost, Request, Timeouts
+from patang.kite import ConnectFailed, NetworkSettings, ReplyLost, Request, Secret, Timeouts
 from patang.kite.aiohttp_transport import AiohttpTransport
 
 QUICK = Timeouts(connect=0.5, read=0.3, total=0.6)
@@ -97,3 +98,55 @@ async def test_a_closed_transport_opens_again(scripted, replies, transport):
     await transport.send(a_request(scripted.root))
     await transport.close()
     assert (await transport.send(a_request(scripted.root))).status == 200
+
+
+@pytest.fixture
+async def through_proxy(scripted):
+    proxy = scripted.root.replace("http://", "http://someone:hushhush@")
+    opened = AiohttpTransport(NetworkSettings(proxy=Secret(proxy)))
+    yield opened
+    await opened.close()
+
+
+async def test_a_proxy_is_asked_for_the_whole_address_with_its_credentials(
+    scripted, replies, through_proxy
+):
+    scripted.script = [replies.http('{"a":1}')]
+    response = await through_proxy.send(a_request("http://kite.invalid"))
+    assert response.body == b'{"a":1}'
+    method, target, headers, _ = scripted.seen[0]
+    assert (method, target) == ("GET", "http://kite.invalid/orders")
+    assert headers["proxy-authorization"].startswith("Basic ")
+
+
+async def test_a_proxy_that_refuses_a_tunnel_has_passed_nothing_on(
+    scripted, replies, through_proxy
+):
+    scripted.script = [replies.http("no", 403)]
+    with pytest.raises(ConnectFailed) as failure:
+        await through_proxy.send(a_request("https://kite.invalid", "POST"))
+    assert [seen[:2] for seen in scripted.seen] == [("CONNECT", "kite.invalid:443")]
+    assert "hushhush" not in str(failure.value)
+    assert failure.value.__cause__ is None
+
+
+async def test_a_proxy_that_is_not_there_says_that_nothing_was_sent():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        proxy = f"http://someone:hushhush@127.0.0.1:{free.getsockname()[1]}"
+    transport = AiohttpTransport(NetworkSettings(proxy=Secret(proxy)))
+    with pytest.raises(ConnectFailed) as failure:
+        await transport.send(a_request("http://kite.invalid"))
+    await transport.close()
+    assert "hushhush" not in str(failure.value)
+
+
+async def test_the_pool_is_as_large_as_it_is_told_and_idle_connections_end(scripted, replies):
+    transport = AiohttpTransport(NetworkSettings(max_connections=2, keep_alive_s=0.05))
+    scripted.script = [replies.http("{}")] * 8
+    await asyncio.gather(*(transport.send(a_request(scripted.root)) for _ in range(6)))
+    assert scripted.connections == 2
+    await asyncio.sleep(0.2)
+    await transport.send(a_request(scripted.root))
+    assert scripted.connections == 3
+    await transport.close()

@@ -192,6 +192,21 @@ async def test_a_date_header_tells_how_far_the_servers_clock_is(exchange, clock)
     assert ours.latest_ns(now_ns) - ours.earliest_ns(now_ns) <= 1_000_000_000
 
 
+async def test_a_connection_is_kept_warm_while_nothing_is_asked(exchange, clock, a_kite):
+    kite = a_kite()
+    exchange.faults["GET"] = [HTML]
+    warming = asyncio.ensure_future(kite.keep_warm(every_s=20))
+    await clock.run_for(30)
+    assert exchange.requests == ["GET /user/profile"]
+    await kite.orders()
+    await clock.run_for(25)
+    assert exchange.requests == ["GET /user/profile", "GET /orders"]
+    await clock.run_for(10)
+    assert exchange.requests[2:] == ["GET /user/profile"]
+    warming.cancel()
+    await asyncio.gather(warming, return_exceptions=True)
+
+
 # The breaker
 
 
