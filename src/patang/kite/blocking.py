@@ -57,7 +57,7 @@ class LoopThread:
                 f"{call} blocks, and was called from inside another call's coroutine.",
                 "There, use the asynchronous client.",
             )
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._started())
+        future = self.start(coroutine)
         try:
             while not future.done():
                 wait_for_futures([future], timeout=_LOOK_S)
@@ -75,7 +75,15 @@ class LoopThread:
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
         """Run a coroutine in the background."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._started())
+        # Under the lock, so that the loop is not closed before it knows of the coroutine.
+        with self._lock:
+            return asyncio.run_coroutine_threadsafe(coroutine, self._started())
+
+    def post(self, work: Callable[[], None]) -> None:
+        """Have the loop call ``work`` soon; nothing happens where no loop runs."""
+        with self._lock:
+            if self._loop is not None and self._process == os.getpid():
+                self._loop.call_soon_threadsafe(work)
 
     def close(self) -> None:
         """Cancel what runs, end the loop and wait for the thread; safe to call twice."""
@@ -91,18 +99,18 @@ class LoopThread:
             thread.join(_CLOSE_S)
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._process != os.getpid():
-                # A fork copies the loop and not its thread; nothing of it can be used.
-                self._loop = self._thread = None
-            if self._loop is None or self._thread is None or not self._thread.is_alive():
-                self._process = os.getpid()
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_live, args=(self._loop,), name=self._name, daemon=True
-                )
-                self._thread.start()
-            return self._loop
+        """The running loop; the lock is held."""
+        if self._process != os.getpid():
+            # A fork copies the loop and not its thread; nothing of it can be used.
+            self._loop = self._thread = None
+        if self._loop is None or self._thread is None or not self._thread.is_alive():
+            self._process = os.getpid()
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=_live, args=(self._loop,), name=self._name, daemon=True
+            )
+            self._thread.start()
+        return self._loop
 
 
 def _live(loop: asyncio.AbstractEventLoop) -> None:

@@ -83,8 +83,7 @@ class KiteTicker(TickerCallbacks):
     def close(self) -> None:
         """End ``connect``, from a callback or from any thread; safe to call twice."""
         self._is_closing = True
-        if self._thread.is_running:
-            self._thread.run(self._stop(), "close")
+        self._thread.post(self.feed.stop_soon)
 
     def subscribe(self, tokens: Iterable[int]) -> None:
         """Want these tokens: new ones in quote mode, known ones as they are."""
@@ -129,9 +128,6 @@ class KiteTicker(TickerCallbacks):
             return await self.feed.take()
         except StopAsyncIteration:
             return []
-
-    async def _stop(self) -> None:
-        self.feed.stop_soon()
 
     async def _subscribe(self, tokens: Iterable[int]) -> None:
         known = self.feed.subscriptions
