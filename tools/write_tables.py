@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Writes the generated parts of docs/orders.md and docs/endpoints.md from the tables of the code.
+"""Writes the generated parts of the documents in docs/ from the tables and names of the code.
 
 Usage: tools/write_tables.py [--check], with Patang installed. ``--check`` writes nothing and ends
 with 1 when a document is out of date.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+from official_calls import further_table, migration_table
 
 from patang.domain.order import DONE, TRANSITIONS
 from patang.wire.endpoints import ENDPOINTS, Endpoint, Standing
@@ -48,17 +50,30 @@ def _known_from(endpoint: Endpoint) -> str:
     return "Kite's pages" if endpoint.standing is Standing.DOCUMENTED else endpoint.standing.value
 
 
-TABLES = {"orders.md": order_diagram, "endpoints.md": endpoint_table}
+TABLES: dict[str, tuple[Callable[[], Iterator[str]], ...]] = {
+    "orders.md": (order_diagram,),
+    "endpoints.md": (endpoint_table,),
+    "migrating-from-pykiteconnect.md": (migration_table, further_table),
+}
+"""What is generated in each document, in the order of its marks."""
+
+
+def _renewed(text: str, tables: Sequence[Callable[[], Iterator[str]]]) -> str:
+    """The document with what stands between its marks written anew."""
+    parts = []
+    for rows in tables:
+        before, _, rest = text.partition(BEGIN)
+        parts += [before, "\n".join([BEGIN, "", *rows(), "", END])]
+        text = rest.partition(END)[2]
+    return "".join([*parts, text])
 
 
 def main() -> int:
     """Write or check every document; the exit code is 1 when a check fails."""
     stale = []
-    for name, rows in TABLES.items():
+    for name, tables in TABLES.items():
         old = (DOCS / name).read_text(encoding="utf-8")
-        block = "\n".join([BEGIN, "", *rows(), "", END])
-        before, _, rest = old.partition(BEGIN)
-        new = before + block + rest.partition(END)[2]
+        new = _renewed(old, tables)
         if new != old:
             stale.append(name)
             if "--check" not in sys.argv[1:]:

@@ -11,14 +11,14 @@ from patang.wire.rows import ProfileRow
 class SessionCalls(UserCalls):
     """A session ends at 06:00 IST, or when the user logs in elsewhere."""
 
-    def set_session_expiry_hook(self, hook: SessionExpiryHook | None) -> None:
-        """Await ``hook`` when a call finds the session dead; it returns the new access token.
+    def set_session_expiry_hook(self, method: SessionExpiryHook | None) -> None:
+        """Await ``method`` when a call finds the session dead; it returns the new access token.
 
         It is awaited once for each dead token; every call that noticed waits for it. Reads are
         then made again with the new token. Whatever changes something is not: its
         ``TokenException`` is raised once the new session is there. None takes the hook away.
         """
-        self._caller.renewal = None if hook is None else SessionRenewal(hook)
+        self._caller.renewal = None if method is None else SessionRenewal(method)
 
     async def refresh_session(self) -> None:
         """Ask the expiry hook for a new session now.
