@@ -82,13 +82,13 @@ def choose(options: AccountOptions | None) -> SavedAccount:
         return saved_account(given.profile)
     if given.profile is not None:
         raise InvalidValue("--sandbox", "it goes without --profile.", "Give one of them.")
-    ready = _read_ready(given.sandbox)
+    ready, written_ns = _read_ready(given.sandbox)
     name, profile = _sandbox_profile(given.sandbox, ready)
     environment = read_environment()
     keys = KeyChain(environment)
     vault = Vault(environment.config_folder, keys)
     # An earlier sandbox on this port took its sessions with it.
-    vault.remove_session_before(name, given.sandbox.stat().st_mtime_ns)
+    vault.remove_session_before(name, written_ns)
     return SavedAccount(
         name=name,
         option=f"--sandbox {shlex.quote(str(given.sandbox))}",
@@ -142,9 +142,11 @@ async def _sandbox_now_ns(transport: "Transport", root: str) -> int | None:
         return None  # another server than ours has no clock; the call that follows says more
 
 
-def _read_ready(path: Path) -> Ready:
+def _read_ready(path: Path) -> tuple[Ready, int]:
+    """What a sandbox says of itself, and when it wrote that, by this machine's clock."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Ready)
+        ready = msgspec.json.decode(path.read_bytes(), type=Ready)
+        return ready, path.stat().st_mtime_ns
     except OSError as error:
         cause = f"The ready file {path} cannot be read: {error.strerror}."
     except (msgspec.DecodeError, UnicodeError):

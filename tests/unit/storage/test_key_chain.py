@@ -149,3 +149,25 @@ def test_a_credential_file_that_is_not_there_is_named(tmp_path: Path, install) -
 def test_a_key_hides_itself(tmp_path: Path, install) -> None:
     key = KeyChain(environment(tmp_path)).find_or_create()
     assert key.identity.reveal() not in f"{key!r} {key}"
+
+
+def test_of_two_that_make_a_first_key_at_once_one_is_kept_by_both(
+    tmp_path: Path, install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rivals: list[Key] = []
+
+    class Slow:
+        """Makes an identity while another process makes and writes its own."""
+
+        from_str = staticmethod(x25519.Identity.from_str)
+
+        @staticmethod
+        def generate() -> x25519.Identity:
+            monkeypatch.undo()
+            rivals.append(KeyChain(environment(tmp_path)).find_or_create())
+            return x25519.Identity.generate()
+
+    monkeypatch.setattr(x25519, "Identity", Slow)
+    ours = KeyChain(environment(tmp_path)).find_or_create()
+    assert [ours] == rivals
+    assert found(KeyChain(environment(tmp_path))) == ours
