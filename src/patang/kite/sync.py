@@ -24,7 +24,7 @@ from patang.kite.sync_ticker import KiteTicker
 
 __all__ = ["Kite", "KiteAnalytics", "KiteInstruments", "KiteTicker", "RawKite"]
 
-_LIFE = ("close", "from_config", "raw")
+_OWN = ("close", "from_config", "keep_warm", "raw")
 
 
 class Kite(OwningTwin):
@@ -44,6 +44,14 @@ class Kite(OwningTwin):
         twin = cls.__new__(cls)
         OwningTwin.__init__(twin, AsyncKite.from_config(*args, **keywords))
         return twin
+
+    def keep_warm(self, every_s: float = 20.0) -> None:
+        """Keep a connection open from now on, in the background, until ``close``.
+
+        An order then never waits for a new connection: the profile is asked for whenever
+        ``every_s`` seconds have gone by without a request.
+        """
+        self._thread.start(self._target.keep_warm(every_s))
 
     @property
     def raw(self) -> "RawKite":
@@ -96,5 +104,5 @@ for _twin, _kind in (
     (KiteAnalytics, AsyncKiteAnalytics),
     (KiteInstruments, AsyncKiteInstruments),
 ):
-    for _name, _member in mirror(_kind, without=_LIFE).items():
+    for _name, _member in mirror(_kind, without=_OWN).items():
         setattr(_twin, _name, _member)

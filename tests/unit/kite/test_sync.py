@@ -145,6 +145,16 @@ def test_a_client_that_never_called_costs_no_thread():
         assert len(loop_threads()) == before
 
 
+def test_keeping_warm_goes_on_in_the_background_until_the_client_is_closed():
+    desk = Desk()
+    with a_kite(desk) as kite:
+        kite.keep_warm(0.001)
+        while len(desk.threads) == 0:
+            threading.Event().wait(0.001)
+        assert kite.ltp("NSE:INFY")
+    assert loop_threads() == []
+
+
 def test_closing_from_elsewhere_ends_a_call_that_waits():
     desk = Desk()
     desk.hold.clear()
@@ -205,7 +215,7 @@ async def test_ctrl_c_leaves_a_waiting_call_at_once_and_says_what_may_have_happe
 @pytest.mark.parametrize(
     ("twin", "kind", "own"),
     [
-        (Kite, AsyncKite, {"close", "from_config", "raw"}),
+        (Kite, AsyncKite, {"close", "from_config", "keep_warm", "raw"}),
         (KiteAnalytics, AsyncKiteAnalytics, set()),
         (KiteInstruments, AsyncKiteInstruments, set()),
     ],
