@@ -20,7 +20,7 @@ from patang.kite.redirect import request_token_of
 HOST = "127.0.0.1"
 _MAX_HEAD_BYTES = 8 * 1024
 _HEAD_SECONDS = 5.0
-_MAX_OPEN = 16
+_MAX_SILENT = 16
 _PAGE = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>"
     "<style>body{{font:18px/1.5 system-ui,sans-serif;margin:15vh auto;max-width:32em;"
@@ -34,7 +34,7 @@ class CallbackServer:
     def __init__(self, state: str) -> None:
         self.port = 0
         self._state = state
-        self._open = 0
+        self._silent: set[asyncio.StreamWriter] = set()
         self._arrived: asyncio.Future[Secret] = asyncio.get_running_loop().create_future()
 
     async def token(self, timeout_seconds: float) -> Secret:
@@ -56,25 +56,30 @@ class CallbackServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection, whatever it sends."""
-        self._open += 1
         try:
-            if self._open > _MAX_OPEN:
+            if len(self._silent) >= _MAX_SILENT:
                 return
+            self._silent.add(writer)
             async with asyncio.timeout(_HEAD_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
-                status, title, text = self._answer(head)
-                writer.write(_response(status, title, text))
+                self._silent.discard(writer)
+                writer.write(_response(*self._answer(head)))
                 await writer.drain()
         except asyncio.LimitOverrunError:
             writer.write(_response(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "Too large", ""))
         except (asyncio.IncompleteReadError, OSError, TimeoutError):
             pass  # whoever it was went away or dawdles; the login goes on waiting
         finally:
-            self._open -= 1
+            self._silent.discard(writer)
             writer.close()
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(_HEAD_SECONDS):
                     await writer.wait_closed()
+
+    def hang_up(self) -> None:
+        """Drop who has said nothing yet: browsers open connections that they may never use."""
+        for writer in list(self._silent):
+            writer.transport.abort()
 
     def _answer(self, head: bytes) -> tuple[HTTPStatus, str, str]:
         line, *headers = head.decode("latin-1").split("\r\n")
@@ -119,6 +124,7 @@ async def open_callback(port: int, state: str) -> AsyncIterator[CallbackServer]:
         yield callback
     finally:
         server.close()
+        callback.hang_up()
         await server.wait_closed()
 
 

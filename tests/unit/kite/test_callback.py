@@ -1,6 +1,7 @@
 """The callback server takes one redirect, and nothing else moves it."""
 
 import asyncio
+import contextlib
 import random
 
 import pytest
@@ -105,12 +106,28 @@ async def test_no_bytes_stop_it() -> None:
         assert await callback.token(1)
 
 
-async def test_dawdlers_do_not_keep_the_redirect_out() -> None:
+async def test_dawdlers_neither_keep_the_redirect_out_nor_the_login_waiting() -> None:
+    began = asyncio.get_running_loop().time()
     async with open_callback(0, STATE) as callback:
         idle = [await asyncio.open_connection("127.0.0.1", callback.port) for _ in range(10)]
         assert b" 200 " in await send(callback, get(callback, GOOD))
         assert (await callback.token(1)).reveal() == TOKEN
-        for _, writer in idle:
+    assert asyncio.get_running_loop().time() - began < 2
+    for reader, writer in idle:
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_crowd_is_turned_away() -> None:
+    async with open_callback(0, STATE) as callback:
+        crowd = [await asyncio.open_connection("127.0.0.1", callback.port) for _ in range(16)]
+        await asyncio.sleep(0)
+        assert await send(callback, get(callback, GOOD)) == b""
+        crowd.pop()[1].close()
+        answers = [await send(callback, get(callback, GOOD)) for _ in range(20)]
+        assert any(b" 200 " in answer for answer in answers)
+        for _, writer in crowd:
             writer.close()
 
 
