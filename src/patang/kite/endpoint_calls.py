@@ -77,27 +77,20 @@ class EndpointCalls:
                 request_id=response.headers.get("x-request-id"),
             )
 
-        async def deliver() -> Any:
-            return await self._courier.deliver(
-                endpoint,
-                send,
-                decode,
-                errand or errand_of(endpoint, path),
-                longest_s=self._caller.timeouts.total,
-            )
-
-        renewal = self._caller.renewal
-        if renewal is None or not renews or endpoint.name in _SESSION_NOT_NEEDED:
-            return await deliver()
+        asked = errand or errand_of(endpoint, path)
+        longest_s = self._caller.timeouts.total
         try:
-            return await deliver()
+            return await self._courier.deliver(endpoint, send, decode, asked, longest_s=longest_s)
         except TokenException:
+            renewal = self._caller.renewal
+            if renewal is None or not renews or endpoint.name in _SESSION_NOT_NEEDED:
+                raise
             token = await renewal.renew(used, self._caller.access_token)
             if self._caller.access_token == used:
                 self._caller.access_token = token
             if not endpoint.retryable:
                 raise
-        return await deliver()
+        return await self._courier.deliver(endpoint, send, decode, asked, longest_s=longest_s)
 
     async def _typed(self, name: str, answer: type[T], parameters: Parameters) -> T:
         """Like ``_call``, but typed for a raw client too; see ``_shown``."""
