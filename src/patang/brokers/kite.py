@@ -174,7 +174,7 @@ class KiteBroker:
 
     async def _place(self, intent: OrderIntent) -> None:
         lane = Lane.EXIT if intent.reduces else Lane.ENTRY
-        sent_ns = self._now()
+        sent_ns = self._kite.governor.server_clock.earliest_ns(self._now())
         try:
             form = place_form(intent)
             order_id = await self._kite.place(form, lane)

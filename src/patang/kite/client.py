@@ -112,11 +112,6 @@ class Kite(
         )
 
     @property
-    def governor(self) -> Governor:
-        """The gate every request passes: its ``state`` says what may go now."""
-        return self._courier.governor
-
-    @property
     def counters(self) -> CallCounters:
         """What this client has sent so far."""
         return self._courier.counters

@@ -8,6 +8,7 @@ held as long as it is: see ``windows``.
 import asyncio
 import hashlib
 import heapq
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,6 +38,7 @@ from patang.kite.account_state import (
     withdraw,
 )
 from patang.kite.clock import Clock, SystemClock, sleep_or_event
+from patang.kite.errors import AccountStateUnusable
 from patang.kite.outcome import is_unsent
 from patang.kite.server_clock import ServerClock
 from patang.kite.windows import NEVER_NS, Lane, Limits, held_count, wait_ns
@@ -44,6 +46,8 @@ from patang.wire.endpoints import RateClass
 from patang.wire.errors import KiteError
 
 __all__ = ["ClassState", "Governor", "GovernorState", "Lane", "Limits"]
+
+_log = logging.getLogger("patang.kite.limits")
 
 T = TypeVar("T")
 
@@ -183,7 +187,11 @@ class Governor:
 
     async def see_order_book(self, rows: int) -> None:
         """The day's order book has this many rows: orders placed by hand count as well."""
-        await self._store.change(lambda state: count_listed(state, rows, self._moment()))
+        try:
+            await self._store.change(lambda state: count_listed(state, rows, self._moment()))
+        except AccountStateUnusable as error:
+            # Whoever read the book must get it; the next request says that the file is broken.
+            _log.error("the order book could not be counted: %s", error)
 
     def close(self) -> None:
         """Close the lock file; the next request opens it again."""
@@ -243,6 +251,9 @@ class Governor:
 
         try:
             await self._store.change(work)
+        except AccountStateUnusable as error:
+            # The answer is worth more than the slot, which comes back at its horizon by itself.
+            _log.error("a slot could not be given back: %s", error)
         finally:
             self._wake(ask.bucket)
 

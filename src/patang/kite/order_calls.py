@@ -36,12 +36,17 @@ class OrderCalls(EndpointCalls):
     async def orders(self) -> list[OrderRow]:
         """Every order of the day in its latest state."""
         rows = await self._call("orders", list[OrderRow])
+        await self._book_read(rows)
+        return rows
+
+    async def _book_read(self, rows: Any) -> None:
+        if not isinstance(rows, list):
+            return  # a raw answer, which is the server's own affair
         if not self._is_raw:
             for row in rows:
                 self._searches.see(row)
         # What was placed by hand counts against the day's limit as well.
         await self._courier.governor.see_order_book(len(rows))
-        return rows
 
     async def order_history(self, order_id: str) -> list[OrderRow]:
         """Every state an order went through, oldest first."""

@@ -11,6 +11,7 @@ import msgspec
 from patang.domain.errors import InvalidValue
 from patang.kite.clock import Clock
 from patang.kite.errors import NotSent, OrderOutcomeUnknown
+from patang.kite.governor import Governor
 from patang.kite.reconcile import Fate, Search, Searches, Sought, look_for
 from patang.kite.windows import Lane
 from patang.wire.errors import KiteError
@@ -78,6 +79,11 @@ class OrderDesk(Protocol):
         """The venue's clock."""
         ...
 
+    @property
+    def governor(self) -> Governor:
+        """The gate, which knows how far the server's clock is from ours."""
+        ...
+
     async def place(self, form: PlaceForm, lane: Lane = Lane.ENTRY) -> str:
         """Send the order, once."""
         ...
@@ -116,7 +122,7 @@ async def place_safely(
     tag = form.tag
     if not tag:
         raise InvalidValue("tag", "is missing.", "new_tag() makes one.")
-    sent_ns = desk.clock.now_ns()
+    sent_ns = desk.governor.server_clock.earliest_ns(desk.clock.now_ns())
     try:
         order_id = await desk.place(form, lane)
     except OrderOutcomeUnknown as error:

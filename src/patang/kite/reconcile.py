@@ -35,12 +35,16 @@ ENOUGH_READS = 3
 LATER_READS_S = 30.0
 """How far apart later reads are, for who may wait on."""
 
-# The broker's clock and ours may differ, and its stamps have no parts of a second.
-_CLOCKS_WITHIN_NS = 60 * NS_PER_SECOND
+# How much earlier than we sent it an order may be stamped. It is generous: a clock that is wrong
+# must not hide an order that is live, and the tag is its own.
+_CLOCKS_WITHIN_NS = 300 * NS_PER_SECOND
 
 
 class Sought(msgspec.Struct, frozen=True, kw_only=True):
-    """How an order is recognised. ``sent_ns`` is UTC; the parts of a sliced one are smaller."""
+    """How an order is recognised. The parts of a sliced one are smaller.
+
+    ``sent_ns`` is UTC by the server's clock, as early as it may have been.
+    """
 
     tag: str
     exchange: str

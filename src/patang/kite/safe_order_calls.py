@@ -2,6 +2,7 @@
 
 from patang.domain.enums import Exchange, OrderType, Product, Side, Validity, Variety
 from patang.kite.clock import Clock
+from patang.kite.governor import Governor
 from patang.kite.order_calls import OrderCalls, place_form
 from patang.kite.parameters import Rupees
 from patang.kite.placement import Placement, new_tag, place_safely
@@ -17,6 +18,11 @@ class SafeOrderCalls(OrderCalls):
     def clock(self) -> Clock:
         """The clock that limits, retries and waits go by."""
         return self._courier.clock
+
+    @property
+    def governor(self) -> Governor:
+        """The gate every request passes: its ``state`` says what may go now."""
+        return self._courier.governor
 
     async def place_order_safely(
         self,

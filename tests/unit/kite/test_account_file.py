@@ -168,6 +168,19 @@ async def test_a_folder_that_cannot_be_made_is_named(clock, tmp_path):
         await send(governor)
 
 
+async def test_a_file_that_breaks_meanwhile_costs_no_answer(clock, path, caplog):
+    governor = Governor(clock, path=path)
+    async with governor.slot(orders=1):
+        path.unlink()
+        path.parent.rmdir()
+        path.parent.write_text("")
+    await governor.see_order_book(3)
+    assert "could not be given back" in caplog.text
+    assert "could not be counted" in caplog.text
+    with pytest.raises(AccountStateUnusable):
+        governor.state()
+
+
 async def test_the_file_stays_small_over_a_busy_day(clock, path):
     limits = Limits(orders_per_second=10, orders_per_minute=1_000, modifications_per_order=1_000)
     governor = Governor(clock, path=path, limits=limits)

@@ -172,7 +172,7 @@ async def test_a_lost_order_that_the_exchange_rejected_is_rejected(kite, exchang
         {"tradingsymbol": "TCS"},
         {"exchange": "BSE"},
         {"tag": "tag2"},
-        {"order_timestamp": "2026-01-05 10:28:00"},
+        {"order_timestamp": "2026-01-05 10:24:00"},
     ],
 )
 async def test_an_order_that_differs_is_not_taken_for_ours(kite, exchange, clock, other):
@@ -187,7 +187,7 @@ async def test_an_order_that_differs_is_not_taken_for_ours(kite, exchange, clock
     "same",
     [
         {"order_type": "LIMIT", "market_protection": 0},
-        {"order_timestamp": "2026-01-05 10:30:00"},
+        {"order_timestamp": "2026-01-05 10:26:00"},
         {"tag": "mktp", "tags": ["mktp", "tag1"]},
         {"status": "PUT ORDER REQ RECEIVED"},
         {"status": "COMPLETE", "filled_quantity": 10},
