@@ -57,6 +57,10 @@ class Candles(list[Candle]):
         super().__init__(candles)
         self._table = table
 
+    def copy(self) -> "Candles":
+        """The same candles in a list of its own."""
+        return Candles(self, self._table)
+
     def to_dict(self) -> dict[str, Any]:
         """The server's ``data``: ``{"candles": [[...], ...]}``."""
         if self._table is not None:
