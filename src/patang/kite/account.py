@@ -10,6 +10,7 @@ from patang.kite.bulk import BulkResult, CancelReport
 from patang.kite.client import Kite
 from patang.kite.clock import Clock
 from patang.kite.market_status import MarketStatus, market_status, market_status_all
+from patang.kite.plan import MarketDataAccess, market_data_access
 from patang.wire.forms import PlaceForm
 from patang.wire.rows import HoldingRow, OrderRow, PositionRow
 
@@ -72,6 +73,10 @@ class KiteAnalytics:
     ) -> list[BulkResult]:
         """Place orders in their order; see ``bulk.place_orders_bulk``."""
         return await bulk.place_orders_bulk(self._kite, orders, on_result=on_result)
+
+    async def market_data_access(self) -> MarketDataAccess:
+        """Whether the api_key's plan has quotes and the ticker; see ``plan``."""
+        return await market_data_access(self._kite)
 
     def market_status(self, exchange: Exchange | str) -> MarketStatus:
         """Whether an exchange trades now, from the calendar: Kite has no such call."""
