@@ -52,6 +52,12 @@ from patang.wire.errors import (
     TokenException,
     UserException,
 )
+from patang.wire.refusals import (
+    AddressNotAllowed,
+    AuthorisationNeeded,
+    NoMarketData,
+    RateLimited,
+)
 from patang.wire.ticks import TickMode
 
 __all__ = [
@@ -105,4 +111,8 @@ __all__ = [
     "NetworkException",
     "DataException",
     "GeneralException",
+    "RateLimited",
+    "NoMarketData",
+    "AddressNotAllowed",
+    "AuthorisationNeeded",
 ]

@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from patang.wire.errors import KiteError, error_class
+from patang.wire.errors import KiteError
+from patang.wire.refusals import refusal_error
 from patang.wire.row import Row
 
 
@@ -18,8 +19,7 @@ class SliceError(Row, frozen=True, kw_only=True, dict=True):
 
     def as_error(self) -> KiteError:
         """The exception that this refusal would have been on its own."""
-        cls = error_class(self.error_type)
-        return cls(self.message, status=self.code or None, error_type=self.error_type)
+        return refusal_error(self.error_type, self.message, self.code or None)
 
 
 class SliceRow(Row, frozen=True, kw_only=True, dict=True):

@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from patang.wire.errors import DataException, KiteError, NetworkException, error_class
+from patang.wire.errors import DataException, KiteError, NetworkException
+from patang.wire.refusals import RateLimited, refusal_error
 from patang.wire.row import decode_row
 from patang.wire.rows import Document, encode_row, remember_source
 
@@ -25,7 +26,7 @@ _SECRET = re.compile(
     r"(\"[^\"]*\"?|[^\s&,<]+)"
 )
 # The edge says these when the request may never have reached Kite.
-_NETWORK_STATUSES = {429, 503, 504}
+_UNREAD = {429: RateLimited, 503: NetworkException, 504: NetworkException}
 
 
 class _Reply(msgspec.Struct, Generic[T]):
@@ -107,9 +108,8 @@ def _failure(
     if refusal.status == "error" and (refusal.message or refusal.error_type):
         name = refusal.error_type or "GeneralException"
         message = refusal.message or f"Kite gave no reason (HTTP {status})."
-        return error_class(name)(message, status=status, error_type=name, request_id=request_id)
-    is_unreached = status in _NETWORK_STATUSES
-    cls: type[KiteError] = NetworkException if is_unreached else DataException
+        return refusal_error(name, message, status, request_id)
+    cls: type[KiteError] = _UNREAD.get(status, DataException)
     kind = content_type or "no content type"
     message = f"HTTP {status}, {kind}: {problem}; body starts {body_head(body)!r}."
     return cls(message, status=status, request_id=request_id)

@@ -18,6 +18,7 @@ from patang.wire.errors import (
     UserException,
     error_class,
 )
+from patang.wire.refusals import RateLimited
 from patang.wire.rows import LtpRow, OrderAck, OrderRow, SessionRow
 
 JSON = "application/json"
@@ -102,7 +103,7 @@ def test_extra_content_of_an_error_is_ignored():
         (502, DataException),
         (503, NetworkException),
         (504, NetworkException),
-        (429, NetworkException),
+        (429, RateLimited),
         (403, DataException),
         (500, DataException),
         (200, DataException),
