@@ -6,6 +6,7 @@ import pytest
 
 from patang.kite import Kite, MemoryTransport, NetworkException, Response
 from patang.kite.account import KiteAnalytics
+from patang.kite.governor import Limits
 from patang.kite.plan import MarketDataAccess, market_data_access
 from patang.kite.retry import NO_RETRIES
 
@@ -25,7 +26,9 @@ def a_kite(**refusals: tuple[int, str]) -> Kite:
         return Response(status=status, headers=headers, body=json.dumps(body).encode())
 
     transport = MemoryTransport(answer)
-    return Kite("key", "token", "http://127.0.0.1:9", transport=transport, retry=NO_RETRIES)
+    fast = Limits(quotes_per_second=1_000)
+    root = "http://127.0.0.1:9"
+    return Kite("key", "token", root, transport=transport, retry=NO_RETRIES, limits=fast)
 
 
 DEAD = (403, "TokenException")
