@@ -59,50 +59,49 @@ class CircuitBreaker:
             return CircuitState.CLOSED
         return CircuitState.PROBING if self._is_probing else CircuitState.OPEN
 
-    def admit(self, *, is_read: bool, lane: Lane) -> None:
-        """Let a request pass, or refuse it; what passes must be reported with ``report``.
+    def admit(self, *, is_read: bool, lane: Lane) -> bool:
+        """Let a request pass, or refuse it; return whether it is the probe.
 
         Raises:
             CircuitOpen: the server is being left alone.
         """
         if self._opened_ns is None or (not is_read and lane.is_reserved_for):
-            return
+            return False
         wait_ns = self._opened_ns + round(self._settings.pause_s * NS_PER_SECOND)
         wait_ns -= self._clock.now_ns()
         if is_read and wait_ns <= 0 and not self._is_probing:
             self._is_probing = True
-            return
+            return True
         raise CircuitOpen(
             f"the server failed {self._failures} times in a row and is left alone",
             remedy=f"It is probed with a read in {max(wait_ns, 0) / NS_PER_SECOND:.1f} s.",
         )
 
-    def report(self, error: KiteError | None) -> None:
-        """A request that was admitted ended: with ``error``, or well.
+    def report(self, failure: BaseException | None, *, was_probe: bool) -> None:
+        """A request that was admitted ended: with ``failure``, or well.
 
-        Any answer closes the circuit; a probe that fails opens it for another pause.
+        Any answer closes the circuit, a probe that fails opens it for another pause, and a request
+        that was cancelled or held back says nothing about the server.
         """
-        if isinstance(error, NotSent) and not isinstance(error, ConnectFailed):
-            self.forget()
-            return
-        if error is None or not _shows_illness(error):
+        if was_probe:
+            self._is_probing = False
+        if failure is None or _shows_health(failure):
             self._failures = 0
             self._opened_ns = None
-            self._is_probing = False
-            return
-        self._failures += 1
-        if self._is_probing or (
-            self._opened_ns is None and self._failures >= self._settings.failures
-        ):
-            self._opened_ns = self._clock.now_ns()
-        self._is_probing = False
+        elif isinstance(failure, KiteError) and _shows_illness(failure):
+            self._failures += 1
+            is_too_much = self._opened_ns is None and self._failures >= self._settings.failures
+            if was_probe or is_too_much:
+                self._opened_ns = self._clock.now_ns()
 
-    def forget(self) -> None:
-        """A request that was admitted ended without a word about the server."""
-        self._is_probing = False
+
+def _shows_health(failure: BaseException) -> bool:
+    return isinstance(failure, KiteError) and failure.status is not None and failure.status < 500
 
 
 def _shows_illness(error: KiteError) -> bool:
     if error.status is not None:
         return error.status >= 500
+    if isinstance(error, NotSent):
+        return isinstance(error, ConnectFailed)
     return isinstance(error, NetworkException | DataException)

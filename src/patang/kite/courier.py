@@ -143,11 +143,12 @@ class Courier:
         longest_s: float,
     ) -> T:
         endpoint = attempt.endpoint
-        is_read = endpoint.retryable
-        if self._breaker is not None:
-            self._breaker.admit(is_read=is_read, lane=errand.lane)
+        is_admitted = was_probe = False
         failure: BaseException | None = None
         try:
+            if self._breaker is not None:
+                was_probe = self._breaker.admit(is_read=endpoint.retryable, lane=errand.lane)
+                is_admitted = True
             async with self.governor.slot(
                 endpoint.rate,
                 errand.lane,
@@ -160,7 +161,9 @@ class Courier:
             failure = error
             raise
         finally:
-            self._close_attempt(attempt, failure)
+            if self._breaker is not None and is_admitted:
+                self._breaker.report(failure, was_probe=was_probe)
+            self._record(attempt, failure)
 
     async def _sent(
         self,
@@ -174,15 +177,9 @@ class Courier:
         self.governor.observe_reply(attempt.response.headers.get("date"), sent_ns)
         return decode(attempt.response)
 
-    def _close_attempt(self, attempt: "_Attempt", failure: BaseException | None) -> None:
-        error = failure if isinstance(failure, KiteError) else None
-        if self._breaker is not None:
-            if failure is not None and error is None:
-                self._breaker.forget()
-            else:
-                self._breaker.report(error)
+    def _record(self, attempt: "_Attempt", failure: BaseException | None) -> None:
         counters = self.counters
-        if attempt.sent_at is None or (error is not None and is_unsent(error)):
+        if attempt.sent_at is None or (isinstance(failure, KiteError) and is_unsent(failure)):
             counters.unsent += 1
         else:
             counters.requests += 1

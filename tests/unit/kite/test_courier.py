@@ -221,7 +221,9 @@ async def test_failures_in_a_row_open_it_and_entries_and_reads_stay_here(exchang
     for _ in range(3):
         await fails(kite.orders(), KiteError)
     assert breaker.state is CircuitState.OPEN
+    before = (kite.counters.requests, kite.counters.unsent)
     await fails(kite.trades(), CircuitOpen)
+    assert (kite.counters.requests, kite.counters.unsent) == (before[0], before[1] + 1)
     refused = await fails(place(kite), CircuitOpen)
     assert not isinstance(refused, OrderOutcomeUnknown)
     assert exchange.requests == ["GET /orders"] * 3
@@ -275,6 +277,9 @@ async def test_only_one_probe_is_out_at_a_time(exchange, clock, a_kite, breaker)
     await clock.run_for(0.1)
     assert breaker.state is CircuitState.PROBING
     await fails(kite.trades(), CircuitOpen)
+    exchange.faults["DELETE"] = [HTML]
+    await fails(kite.cancel_order("regular", "1"), OrderOutcomeUnknown)
+    assert breaker.state is CircuitState.PROBING
     probe.cancel()
     await asyncio.gather(probe, return_exceptions=True)
     assert breaker.state is CircuitState.OPEN
