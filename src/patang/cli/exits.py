@@ -85,7 +85,7 @@ def print_failure(error: PatangError) -> None:
 
 def _usual_remedy(error: PatangError) -> str:
     """What helps against an answer of Kite that says only what is wrong."""
-    from patang.kite import NetworkException, PermissionException, TokenException
+    from patang.kite import KiteError, NetworkException, PermissionException, TokenException
 
     match error:
         case TokenException():
@@ -94,6 +94,8 @@ def _usual_remedy(error: PatangError) -> str:
             return "Wait a second and try again: Kite limits how often it may be asked."
         case NetworkException():
             return "See whether the server runs and the line is up, and try again."
+        case KiteError(status=404):
+            return "The server does not know it; a sandbox offers less than Kite."
         case PermissionException():
             return "The app's plan, or this machine's address, does not allow it: see its console."
         case _:

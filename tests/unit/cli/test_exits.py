@@ -8,6 +8,7 @@ from patang.config.errors import ConfigInvalid
 from patang.domain.errors import InvalidValue, PatangError
 from patang.kite import (
     ConnectFailed,
+    GeneralException,
     InputException,
     MarginException,
     NetworkException,
@@ -58,6 +59,7 @@ def test_failure_has_its_code(error: PatangError, code: Exit) -> None:
         (NetworkException("gone"), "try again"),
         (PermissionException("no"), "plan"),
         (TokenException("Invalid `checksum`."), "patang login"),
+        (GeneralException("Route not found", status=404), "sandbox"),
         (PatangError("no", "Do this."), "Do this."),
     ],
 )
