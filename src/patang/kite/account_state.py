@@ -9,7 +9,7 @@ import msgspec
 from patang.domain.errors import InvariantBroken
 from patang.domain.market import NS_PER_SECOND
 from patang.kite.errors import LimitReached
-from patang.kite.windows import Lane, Limits, wait_ns
+from patang.kite.windows import NEVER_NS, Lane, Limits, wait_ns
 from patang.rules.ist import IST_OFFSET_NS, NS_PER_DAY
 from patang.wire.endpoints import RateClass
 
@@ -67,9 +67,13 @@ class DayCount(msgspec.Struct):
 
 
 class AccountState(msgspec.Struct):
-    """All that is shared. It is bounded: old slots, days and modification counts are dropped."""
+    """All that is shared. It is bounded: old slots, days and modification counts are dropped.
+
+    ``seen_ns`` is what the clock showed last: see ``follow_clock``.
+    """
 
     version: int = 1
+    seen_ns: int = 0
     next_number: int = 1
     buckets: dict[str, Bucket] = {}
     days: dict[int, DayCount] = {}
@@ -117,6 +121,7 @@ def take(
         LimitReached: the day's orders, or the order's modifications, are used up.
     """
     now_ns = moment.now_ns
+    follow_clock(state, now_ns)
     bucket = state.buckets.setdefault(ask.bucket, Bucket())
     windows = limits.windows(ask.rate)
     _drop_settled(bucket, windows[-1].length_ns, now_ns)
@@ -142,6 +147,7 @@ def take(
 
 def settle(state: AccountState, ask: Ask, number: int, settled_ns: int, moment: Moment) -> None:
     """A request can no longer arrive after ``settled_ns``: its slots free from there on."""
+    follow_clock(state, moment.now_ns)
     for slot in state.buckets.setdefault(ask.bucket, Bucket()).slots:
         if slot.number == number:
             slot.settled_ns = settled_ns
@@ -194,14 +200,30 @@ def distrust(state: AccountState, limits: Limits, bucket: str, moment: Moment) -
             slots.append(Slot(0, settled_ns, 0, moment.days[-1]))
 
 
+def follow_clock(state: AccountState, now_ns: int) -> None:
+    """When the clock was set back, set the slots back with it: no order waits for the hour again.
+
+    They are held at least as long as before, because time went by since the clock was seen last.
+    """
+    back_ns, state.seen_ns = state.seen_ns - now_ns, now_ns
+    if back_ns <= 0:
+        return
+    for bucket in state.buckets.values():
+        bucket.blocked_until_ns -= back_ns
+        for slot in bucket.slots:
+            if slot.settled_ns < NEVER_NS:
+                slot.settled_ns -= back_ns
+
+
 def check(state: AccountState, limits: Limits, now_ns: int) -> None:
-    """Bound what a file may claim: a clock that was set back must not hold slots for ever.
+    """Bound what a file may claim: whatever it says must not hold slots for ever.
 
     Raises:
         InvariantBroken: the state is of a version that this code does not know.
     """
     if state.version != 1:
         raise InvariantBroken(f"account state of version {state.version}; this code knows 1.")
+    follow_clock(state, now_ns)
     furthest_ns = now_ns + round((LONGEST_REQUEST_S + limits.arrival_bound_s) * NS_PER_SECOND)
     for bucket in state.buckets.values():
         bucket.blocked_until_ns = min(bucket.blocked_until_ns, furthest_ns)

@@ -324,3 +324,26 @@ async def test_what_no_slot_can_be_asked_for_is_refused(clock, governed):
     with pytest.raises(InvalidValue, match="longest_s"):
         async with governed.slot(longest_s=301):
             pass
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+@pytest.mark.parametrize("hours", [1, 48])
+async def test_a_clock_that_was_set_back_holds_up_no_cancel(clock, tmp_path, is_shared, hours):
+    path = tmp_path / "AB1234.state" if is_shared else None
+    governor = Governor(clock, limits=THREE, path=path)
+    sent = []
+
+    async def request(lane: Lane) -> None:
+        async with governor.slot(lane=lane):
+            sent.append(clock.now_ns())
+
+    for _ in range(3):
+        await request(Lane.ENTRY)
+    clock.step(-3_600 * hours)
+    start_ns = clock.now_ns()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(request(Lane.CANCEL))
+        await clock.run_for(3)
+    waits = [(at - start_ns) / SECOND for at in sent[3:]]
+    assert waits == pytest.approx([1, 1, 1, 2], abs=0.06)
