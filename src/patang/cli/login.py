@@ -14,7 +14,7 @@ from cyclopts.validators import Number
 
 from patang.cli.account import AccountOptions, choose
 from patang.cli.listing import badge, people_console
-from patang.cli.output import Output, OutputOption, print_json, whole_number
+from patang.cli.output import Output, OutputOption, one_line, print_json, whole_number
 from patang.domain.enums import Mode
 from patang.domain.errors import InvalidValue
 from patang.domain.secret import Secret
@@ -195,7 +195,8 @@ def _report(target: SavedAccount, done: Login, key_origin: str, output: Output) 
         print_json(report)
         return
     console = people_console()
-    console.print(badge(report.mode), f"Logged in as {report.user_id} ({report.user_name}).")
+    who = one_line(f"{report.user_id} ({report.user_name})")
+    console.print(badge(report.mode), f"Logged in as {who}.", markup=False)
     console.print(f"The session ends at {report.expires}.", markup=False)
     console.print(
         f"It is kept encrypted in {report.folder}; the key is in {key_origin}.", markup=False

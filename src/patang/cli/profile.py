@@ -62,7 +62,7 @@ def add(
         raise first_failure(error, "the command line") from None
     path = add_profile(read_environment().config_folder, name, profile)
     console = people_console()
-    console.print(badge(profile.mode), f"Profile {name} is in {path}.")
+    console.print(badge(profile.mode), f"Profile {name} is in {path}.", markup=False)
     console.print(f"Next: patang login --profile {name}")
 
 

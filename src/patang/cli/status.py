@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from patang.cli.account import AccountOptions, choose, venue_now_ns
 from patang.cli.exits import Exit
 from patang.cli.listing import badge, people_console
-from patang.cli.output import Output, OutputOption, print_json
+from patang.cli.output import Output, OutputOption, one_line, print_json
 from patang.domain.enums import Mode
 from patang.domain.market import NS_PER_SECOND
 from patang.kite import SystemClock, TokenException
@@ -115,7 +115,8 @@ def _print(target: SavedAccount, found: Status) -> None:
             table.add_row(name, Text(value))
     console.print(table)
     if found.reason:
-        console.print(f"{found.reason} {target.how_to_log_in}", markup=False, soft_wrap=True)
+        reason = one_line(found.reason)
+        console.print(f"{reason} {target.how_to_log_in}", markup=False, soft_wrap=True)
 
 
 def _until(found: Status) -> str | None:
