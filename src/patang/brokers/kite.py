@@ -66,6 +66,12 @@ class KiteBroker:
             raise InvalidValue(
                 "mode", f"{mode} cannot trade at {kite.root}.", "Only live reaches the broker."
             )
+        if mode is Mode.LIVE and not kite.governor.is_shared:
+            raise InvalidValue(
+                "governor",
+                "live orders need limits that all processes of the account share.",
+                "Give the client a Governor with a path, or none.",
+            )
         self._kite = kite
         self._mode = mode
         self._clock = clock

@@ -19,6 +19,7 @@ from patang.domain.messages import (
 )
 from patang.domain.order import OrderStatus
 from patang.kite import ConnectFailed, Kite, MemoryTransport, ReplyLost, Response
+from patang.kite.governor import Governor
 from patang.kite.reconcile import RESOLVE_AT_S
 from tests.builders import Desk, alarms, spec, submitted
 from tests.lossy_exchange import HTML, an_intent, kinds, order_form
@@ -199,6 +200,14 @@ def test_a_mode_that_does_not_fit_the_address_is_refused(clock, mode, root):
 
 def test_live_reaches_the_broker_and_only_when_asked_for(clock):
     assert KiteBroker(Kite("key"), mode=Mode.LIVE, clock=clock).mode is Mode.LIVE
+
+
+def test_live_orders_need_limits_that_are_shared(clock, tmp_path):
+    alone = Kite("key", governor=Governor(clock))
+    with pytest.raises(InvalidValue, match="governor"):
+        KiteBroker(alone, mode=Mode.LIVE, clock=clock)
+    shared = Kite("key", governor=Governor(clock, path=tmp_path / "AB1234.state"))
+    KiteBroker(shared, mode=Mode.LIVE, clock=clock)
 
 
 async def test_many_lost_replies_share_their_reads_of_the_order_book(broker, told, exchange, clock):
