@@ -1,5 +1,8 @@
 """The blocking client and the callback ticker against a running sandbox."""
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -157,3 +160,32 @@ async def test_the_asynchronous_ticker_calls_back_too(sandbox, token):
     for _ in range(2):
         await ticker.run()
     assert seen == ["ltp", "ltp"]
+
+
+SCRIPT = """
+import sys, warnings
+warnings.simplefilter("error")
+from patang.kite.sync import Kite, KiteTicker
+api_key, token, root, ws = sys.argv[1:]
+kite = Kite(api_key, token, root)
+kite.orders()
+ticker = KiteTicker(api_key, token, ws)
+ticker.on_connect = lambda ws, response: print("up", flush=True)
+try:
+    ticker.connect()
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_a_script_that_closes_nothing_ends_cleanly_on_ctrl_c(sandbox, token):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, sandbox.api_key, token, sandbox.root, sandbox.ready["ws"]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "up\n"
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (0, "interrupted\n", "")
