@@ -198,12 +198,15 @@ class SymbolSearch:
                 each = self._rows[place]
                 for spelling in {each.symbol.upper(), each.name.upper()} - {""}:
                     spelt[spelling].append(place)
-            self._grams = defaultdict(list)
+            built: dict[str, list[int]] = defaultdict(list)
+            spellings: list[tuple[int, list[int]]] = []
             for spelling, places in sorted(spelt.items()):
                 grams = _trigrams(spelling)
                 for gram in grams:
-                    self._grams[gram].append(len(self._spellings))
-                self._spellings.append((len(grams), places))
+                    built[gram].append(len(spellings))
+                spellings.append((len(grams), places))
+            # Searches run in threads: none may see an index that is still being built.
+            self._spellings, self._grams = spellings, built
         return self._grams
 
 

@@ -1,5 +1,7 @@
 """Search, chains and look-ups on one day's instruments."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 
@@ -8,6 +10,7 @@ import pytest
 from patang.domain.enums import Exchange, InstrumentType
 from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument
+from patang.kite import search
 from patang.kite.directory import Directory
 from patang.kite.search import Found
 
@@ -169,3 +172,29 @@ def test_a_chain_that_is_not_listed_says_what_is(directory):
         directory.option_chain("NIFTY", "2027-01-26")
     with pytest.raises(InvalidValue, match="no options on NFO"):
         directory.option_chain("INFY")
+
+
+def test_searches_in_several_threads_at_once_all_see_the_whole_index(monkeypatch):
+    shares = [share(f"QWERT{number}", number) for number in range(300)]
+    second = threading.Event()
+    first_builds = threading.Event()
+    trigrams = search._trigrams
+
+    def slow_trigrams(text: str) -> frozenset[str]:
+        if text == "QWERT250" and not second.is_set():
+            first_builds.set()
+            second.wait(1)
+        return trigrams(text)
+
+    monkeypatch.setattr(search, "_trigrams", slow_trigrams)
+    found = search.SymbolSearch(shares)
+
+    def look() -> list[str]:
+        return names(found.find("QWRT299", limit=1))
+
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(look)
+        assert first_builds.wait(5)
+        other = look()
+        second.set()
+        assert one.result() == other == ["NSE:QWERT299"]
