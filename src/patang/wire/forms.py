@@ -5,16 +5,15 @@ server must be: unknown parameters, and path parameters repeated in the body, ar
 Source: Kite Connect v3, orders.
 """
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
-from enum import StrEnum
-from typing import TypeVar
+from collections.abc import Mapping
+from decimal import Decimal
 
 import msgspec
 
 from patang.domain.enums import Exchange, OrderType, Product, Side, Validity, Variety
 from patang.domain.errors import InvalidValue
 from patang.wire.errors import InputException
+from patang.wire.form_fields import Fields, form_of, read_word
 
 TAG_MAX_CHARACTERS = 20
 """A longer tag gets the whole order rejected, not cut."""
@@ -24,6 +23,7 @@ _TRIGGERED = {OrderType.SL, OrderType.SL_M}
 _COUNTS = ("quantity", "disclosed_quantity", "validity_ttl", "iceberg_legs", "iceberg_quantity")
 _AUTO_PROTECTION = Decimal(-1)
 _MAX_PROTECTION = Decimal(100)
+_IN_PATH = frozenset({"variety", "order_id"})
 
 
 class PlaceForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,24 +133,7 @@ def to_form(form: PlaceForm | ModifyForm | CancelForm) -> dict[str, str]:
     tag = getattr(form, "tag", None)
     if tag and not (tag.isascii() and tag.isalnum()):
         raise InvalidValue("tag", f"{tag!r} is not letters and digits alone.")
-    in_path = {"variety", "order_id"}
-    return {
-        name: _text(value)
-        for name in form.__struct_fields__
-        if name not in in_path and (value := getattr(form, name)) is not None
-    }
-
-
-def _text(value: object) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case Decimal():
-            return f"{value:f}"
-        case StrEnum():
-            return value.value
-        case _:
-            return str(value)
+    return form_of(form, leaving_out=_IN_PATH)
 
 
 def parse_place(variety: str, form: Mapping[str, str]) -> PlaceForm:
@@ -161,8 +144,8 @@ def parse_place(variety: str, form: Mapping[str, str]) -> PlaceForm:
     Raises:
         InputException: a parameter is missing or wrong; the message names it.
     """
-    fields = _Fields(form)
-    kind = _word(Variety, "variety", variety)
+    fields = Fields(form)
+    kind = read_word(Variety, "variety", variety)
     order_type = fields.required_word(OrderType, "order_type")
     validity = fields.word(Validity, "validity")
     is_iceberg = kind is Variety.ICEBERG
@@ -196,10 +179,10 @@ def parse_place(variety: str, form: Mapping[str, str]) -> PlaceForm:
 
 def parse_modify(variety: str, order_id: str, form: Mapping[str, str]) -> ModifyForm:
     """Read the body of ``PUT /orders/{variety}/{order_id}``; raises ``InputException``."""
-    fields = _Fields(form)
+    fields = Fields(form)
     try:
         return ModifyForm(
-            variety=_word(Variety, "variety", variety),
+            variety=read_word(Variety, "variety", variety),
             order_id=order_id,
             order_type=fields.word(OrderType, "order_type"),
             quantity=fields.count("quantity"),
@@ -218,93 +201,7 @@ def parse_modify(variety: str, order_id: str, form: Mapping[str, str]) -> Modify
 def parse_cancel(variety: str, order_id: str, query: Mapping[str, str]) -> CancelForm:
     """Read the query of ``DELETE /orders/{variety}/{order_id}``; raises ``InputException``."""
     return CancelForm(
-        variety=_word(Variety, "variety", variety),
+        variety=read_word(Variety, "variety", variety),
         order_id=order_id,
-        parent_order_id=_Fields(query).text("parent_order_id"),
+        parent_order_id=Fields(query).text("parent_order_id"),
     )
-
-
-Word = TypeVar("Word", bound=StrEnum)
-Value = TypeVar("Value")
-
-
-def _word(enum: type[Word], name: str, text: str) -> Word:
-    try:
-        return enum(text)
-    except ValueError as error:
-        raise InputException(f"Invalid `{name}`.") from error
-
-
-class _Fields:
-    """Typed reading of a form, with Kite's words for what is wrong."""
-
-    def __init__(self, form: Mapping[str, str]) -> None:
-        self._form = form
-
-    def required(self, name: str) -> str:
-        text = self._form.get(name, "").strip()
-        if not text:
-            raise InputException(f"Missing or empty field `{name}`")
-        return text
-
-    def text(self, name: str, *, is_required: bool = False) -> str | None:
-        return self.required(name) if is_required else self._form.get(name, "").strip() or None
-
-    def required_word(self, enum: type[Word], name: str) -> Word:
-        return _word(enum, name, self.required(name))
-
-    def word(self, enum: type[Word], name: str) -> Word | None:
-        text = self.text(name)
-        return None if text is None else _word(enum, name, text)
-
-    def required_count(self, name: str) -> int:
-        count = self._read(name, self.required(name), _whole)
-        if count < 1:
-            raise InputException(f"Invalid `{name}`.")
-        return count
-
-    def count(self, name: str, *, is_required: bool = False) -> int | None:
-        if is_required:
-            return self.required_count(name)
-        text = self.text(name)
-        return None if text is None else self._read(name, text, _whole) or None
-
-    def money(self, name: str, *, is_required: bool = False) -> Decimal | None:
-        text = self.text(name, is_required=is_required)
-        amount = None if text is None else self._read(name, text, _finite)
-        if is_required and not amount:
-            raise InputException(f"Invalid `{name}`.")
-        return amount or None
-
-    def flag(self, name: str) -> bool | None:
-        text = self.text(name)
-        return None if text is None else self._read(name, text.lower(), _FLAGS.__getitem__)
-
-    @staticmethod
-    def _read(name: str, text: str, convert: Callable[[str], Value]) -> Value:
-        try:
-            return convert(text)
-        except (ValueError, KeyError, InvalidOperation) as error:
-            raise InputException(f"Invalid `{name}`.") from error
-
-
-_FLAGS = {"true": True, "1": True, "false": False, "0": False}
-_MAX_DIGITS = 18
-
-
-def _whole(text: str) -> int:
-    """A whole number; ``1.0`` counts as one, because some clients send decimals."""
-    amount = _finite(text)
-    if amount != amount.to_integral_value():
-        raise ValueError(text)
-    return int(amount)
-
-
-def _finite(text: str) -> Decimal:
-    if len(text) > _MAX_DIGITS or not text.isascii():
-        raise ValueError(text)
-    amount = Decimal(text)
-    # "1e9999999" is short and finite, and would be a gigabyte of digits.
-    if not amount.is_finite() or abs(amount.adjusted()) > _MAX_DIGITS:
-        raise ValueError(text)
-    return amount
