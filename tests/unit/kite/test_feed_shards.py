@@ -385,3 +385,54 @@ async def test_what_is_no_token_is_refused_before_anything_changes(token):
     with pytest.raises(InvalidValue, match="tokens"):
         await feed.subscribe([1, token])
     assert feed.subscriptions == {}
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.sampled_from(list(TickMode)), st.lists(st.integers(1, 14), min_size=1, max_size=6)
+        ),
+        st.tuples(st.just("unsubscribe"), st.lists(st.integers(1, 14), min_size=1, max_size=6)),
+        st.tuples(st.just("break"), st.lists(st.integers(0, 2), min_size=1, max_size=1)),
+    ),
+    max_size=12,
+)
+
+
+@given(STEPS)
+def test_whatever_is_asked_and_broken_the_servers_carry_what_is_wanted_and_nothing_twice(steps):
+    async def run() -> None:
+        exchange = Switchboard()
+        wanted: dict[int, TickMode] = {}
+        async with a_feed(exchange) as feed:
+            await settle(feed, 1)
+            for what, numbers in steps:
+                if what == "break":
+                    for line in exchange.alive[numbers[0] :][:1]:
+                        line.coming.put_nowait(SocketClosed("gone"))
+                elif what == "unsubscribe":
+                    await feed.unsubscribe(numbers)
+                    for number in numbers:
+                        wanted.pop(number, None)
+                elif len(wanted | dict.fromkeys(numbers, what)) > 9:
+                    with pytest.raises(InvalidValue):
+                        await feed.subscribe(numbers, what)
+                else:
+                    await feed.subscribe(numbers, what)
+                    wanted |= dict.fromkeys(numbers, what)
+                await asyncio.sleep(0)  # so that changes meet links in every state
+            await turns()
+            await settle(feed, len(feed.states))
+            assert feed.subscriptions == wanted
+            carried = [line.carried for line in exchange.alive]
+            assert all(len(part) <= 3 for part in carried)
+            assert sum(map(len, carried)) == len(wanted)
+            assert {token: mode for part in carried for token, mode in part.items()} == wanted
+            for line in exchange.lines:
+                subscribed = [t for r in line.heard if isinstance(r, Subscribe) for t in r.tokens]
+                ended = [t for r in line.heard if isinstance(r, Unsubscribe) for t in r.tokens]
+                assert all(
+                    times <= 1 + ended.count(token) for token, times in Counter(subscribed).items()
+                )
+
+    asyncio.run(run())
