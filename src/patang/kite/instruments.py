@@ -99,6 +99,14 @@ class KiteInstruments:
         """``EXCHANGE:SYMBOL`` of a token; raises ``InvalidValue`` when no instrument has it."""
         return (await self.load(exchange)).symbol(token)
 
+    async def check_orders(self, exchange: Exchange | str | None = None) -> None:
+        """Have the client check its orders against this day's list before they are sent.
+
+        An order whose price is off the tick, or whose quantity is no whole number of lots, is then
+        refused with the field's name. The list is the day's: call this again each morning.
+        """
+        self._kite.instrument_of = (await self.load(exchange)).get
+
     async def search_instruments(
         self,
         query: str,

@@ -156,6 +156,24 @@ async def test_expired_contracts_are_passed_over():
     assert (await instruments.option_chain("NIFTY", "2026-11-19")).expiry == "2026-11-19"
 
 
+async def test_orders_are_checked_against_the_list_before_they_are_sent():
+    desk = Desk()
+    await desk.instruments.check_orders("NSE")
+    order = {
+        "variety": "regular",
+        "exchange": "NSE",
+        "tradingsymbol": "INFY",
+        "transaction_type": "BUY",
+        "quantity": 1,
+        "product": "CNC",
+        "order_type": "LIMIT",
+        "price": "1500.02",
+    }
+    with pytest.raises(InvalidValue, match="price"):
+        await desk.kite.place_order(**order)
+    assert desk.asked == ["/instruments/NSE"]
+
+
 async def test_search_is_limited_to_an_exchange_that_exists():
     instruments = Desk().instruments
     (match,) = await instruments.search_instruments("infosys")
