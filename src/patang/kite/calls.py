@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from patang.kite.addresses import COMMON_HEADERS, checked_root
+from patang.kite.credentials import credential, session_token
 from patang.kite.errors import OrderOutcomeUnknown
 from patang.kite.outcome import is_ambiguous
 from patang.kite.secret import Secret
@@ -30,8 +31,8 @@ class Caller:
         timeouts: Timeouts,
         network: NetworkSettings | None = None,
     ) -> None:
-        self.api_key = api_key
-        self.access_token = Secret(access_token) if access_token else None
+        self.api_key = credential("api_key", api_key)
+        self.access_token = session_token(access_token)
         self.renewal: SessionRenewal | None = None
         self.root = checked_root(root, "http")
         self._transport = transport

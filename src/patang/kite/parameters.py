@@ -1,7 +1,7 @@
 """What callers may pass, turned into what the wire models hold; the error names the field."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -92,11 +92,16 @@ def instrument_keys(instruments: tuple[Keys, ...]) -> list[str]:
     """``EXCHANGE:SYMBOL`` keys (or tokens), one by one or as lists, without repetitions.
 
     Raises:
-        InvalidValue: there is none, or one is neither a non-empty string nor a token.
+        InvalidValue: there is none, or one is neither ``EXCHANGE:SYMBOL`` nor a token.
     """
     keys: dict[str, None] = {}
     for given in instruments:
-        for key in [given] if isinstance(given, str | int) else given:
+        several: Iterable[str | int] = (
+            [given]
+            if isinstance(given, str | int | bytes) or not isinstance(given, Iterable)
+            else given
+        )
+        for key in several:
             if not _is_key(key):
                 raise InvalidValue("instruments", f"{key!r} is not EXCHANGE:SYMBOL.")
             keys[str(key)] = None
@@ -121,5 +126,7 @@ def in_batches(keys: list[str], cap: int, characters: int) -> Iterator[list[str]
 
 def _is_key(key: object) -> bool:
     if isinstance(key, str):
-        return bool(key.strip())
+        exchange, _, symbol = key.partition(":")
+        is_token = key.isascii() and key.isdecimal()
+        return is_token or bool(exchange.strip() and symbol.strip())
     return isinstance(key, int) and not isinstance(key, bool) and key > 0

@@ -27,7 +27,8 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for phase in self.__struct_fields__:
-            if not 0 < (seconds := getattr(self, phase)) <= 300:
+            seconds = getattr(self, phase)
+            if not isinstance(seconds, int | float) or not 0 < seconds <= 300:
                 raise InvalidValue(f"timeouts.{phase}", f"{seconds} is not in (0, 300] seconds.")
 
 

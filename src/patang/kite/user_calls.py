@@ -4,6 +4,7 @@ from typing import Any, Literal, overload
 from urllib.parse import urlencode
 
 from patang.domain.errors import InvalidValue
+from patang.kite.credentials import credential, session_token
 from patang.kite.endpoint_calls import EndpointCalls
 from patang.kite.secret import Secret
 from patang.wire.checksums import login_checksum, refresh_checksum
@@ -24,9 +25,13 @@ class UserCalls(EndpointCalls):
 
     _login_root: str
 
-    def set_access_token(self, access_token: str | Secret) -> None:
-        """Use this session from the next call on."""
-        self._caller.access_token = Secret(access_token)
+    def set_access_token(self, access_token: str | Secret | None) -> None:
+        """Use this session from the next call on; None leaves the client without one.
+
+        Raises:
+            InvalidValue: it is no token; what it is does not show.
+        """
+        self._caller.access_token = session_token(access_token)
 
     def login_url(self) -> str:
         """Where the user logs in; the redirect brings the ``request_token``."""
@@ -36,8 +41,10 @@ class UserCalls(EndpointCalls):
     async def generate_session(self, request_token: str, api_secret: str | Secret) -> SessionRow:
         """Exchange a request token, which works once, for a session, and use it from now on."""
         api_key = self._caller.api_key
-        checksum = login_checksum(api_key, request_token, Secret(api_secret).reveal())
-        form = {"api_key": api_key, "request_token": request_token, "checksum": checksum}
+        given = credential("request_token", request_token)
+        secret = credential("api_secret", api_secret)
+        checksum = login_checksum(api_key, given, secret)
+        form = {"api_key": api_key, "request_token": given, "checksum": checksum}
         session = await self._typed("generate_session", SessionRow, form)
         self.set_access_token(session.access_token)
         return self._shown(session)  # type: ignore[no-any-return]
@@ -46,8 +53,8 @@ class UserCalls(EndpointCalls):
         self, refresh_token: str | Secret, api_secret: str | Secret
     ) -> RenewedSessionRow:
         """Get a new session for a refresh token, and use it; only approved platforms have one."""
-        api_key, token = self._caller.api_key, Secret(refresh_token).reveal()
-        checksum = refresh_checksum(api_key, token, Secret(api_secret).reveal())
+        api_key, token = self._caller.api_key, credential("refresh_token", refresh_token)
+        checksum = refresh_checksum(api_key, token, credential("api_secret", api_secret))
         form = {"api_key": api_key, "refresh_token": token, "checksum": checksum}
         session = await self._typed("renew_access_token", RenewedSessionRow, form)
         self.set_access_token(session.access_token)
@@ -68,7 +75,7 @@ class UserCalls(EndpointCalls):
         """End what a refresh token could renew."""
         parameters = {
             "api_key": self._caller.api_key,
-            "refresh_token": Secret(refresh_token).reveal(),
+            "refresh_token": credential("refresh_token", refresh_token),
         }
         return await self._call("invalidate_session", bool, parameters=parameters)
 

@@ -81,15 +81,17 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """The path with its parameters percent-encoded.
 
         Raises:
-            InvalidValue: a parameter is missing, empty or unknown.
+            InvalidValue: a parameter is missing, empty, neither text nor a number, or unknown.
         """
         for name in parameters.keys() - set(self.parameters):
             raise InvalidValue(name, f"{self.path} has no such parameter.")
         path = self.path
         for name in self.parameters:
-            value = str(parameters.get(name, ""))
+            given: object = parameters.get(name, "")
+            is_plain = isinstance(given, str | int) and not isinstance(given, bool)
+            value = str(given)
             # A dot alone would be taken for a folder step by what normalises the URL.
-            if not value or value in {".", ".."}:
-                raise InvalidValue(name, f"{self.path} needs it, got {value!r}.")
+            if not is_plain or not value.strip() or value in {".", ".."}:
+                raise InvalidValue(name, f"{self.path} needs it, got {given!r}.")
             path = path.replace("{" + name + "}", quote(value, safe=""))
         return path
