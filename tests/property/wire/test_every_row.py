@@ -118,7 +118,7 @@ def test_a_field_of_another_type_is_read_or_a_data_exception(name, data):
     kind = ANSWERS[name]
     sent = data.draw(json_of(kind))
     # A null counts as left out, see ``decode_row``; whole rows of a map may go missing so.
-    wrong = data.draw(values.filter(lambda value: value is not None))
+    wrong = data.draw(values.filter(lambda value: "null" not in json.dumps(value)))
     target = sent[0] if isinstance(sent, list) and sent else sent
     if isinstance(target, dict) and target:
         target[data.draw(st.sampled_from(sorted(target)))] = wrong
