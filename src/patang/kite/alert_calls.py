@@ -150,5 +150,11 @@ def alert_form(
         rhs_exchange=rhs_exchange,
         rhs_tradingsymbol=rhs_tradingsymbol,
         rhs_attribute=rhs_attribute,
-        basket=None if basket is None else dict(basket),
+        basket=None if basket is None else _plain(basket),
     )
+
+
+def _plain(basket: object) -> dict[str, Any]:
+    if not isinstance(basket, Mapping):
+        raise InvalidValue("basket", f"{type(basket).__name__} is no basket.", "Pass a dict.")
+    return dict(basket)

@@ -5,7 +5,7 @@ from typing import Any
 
 from patang.kite.endpoint_calls import EndpointCalls, T
 from patang.kite.parameters import optional_word
-from patang.wire.form_fields import encode_json, form_text
+from patang.wire.form_fields import check_flag, encode_json, form_text
 from patang.wire.margin_forms import ChargeOrder, MarginMode, MarginOrder, calculation_orders
 from patang.wire.rows import BasketMarginRow, OrderChargesRow, OrderMarginRow
 
@@ -30,7 +30,9 @@ class MarginCalls(EndpointCalls):
         mode: MarginMode | str | None = None,
     ) -> BasketMarginRow:
         """The margin of orders together, with the benefit of spreads."""
-        query = {"consider_positions": form_text(bool(consider_positions))} | _mode(mode)
+        query = {
+            "consider_positions": form_text(check_flag("consider_positions", consider_positions))
+        } | _mode(mode)
         return await self._calculate(
             "basket_order_margins", BasketMarginRow, params, MarginOrder, query
         )

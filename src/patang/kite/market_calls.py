@@ -9,6 +9,7 @@ from patang.kite.endpoint_calls import EndpointCalls, T
 from patang.kite.parameters import Keys, candle_time, in_batches, instrument_keys, word
 from patang.wire.candle_rows import Candles, CandleTable
 from patang.wire.endpoints import ENDPOINTS
+from patang.wire.form_fields import check_flag
 from patang.wire.instrument_columns import InstrumentColumns
 from patang.wire.instruments import decode_instruments_csv
 from patang.wire.listed_instrument import ListedInstrument
@@ -80,8 +81,8 @@ class MarketCalls(EndpointCalls):
         parameters = {
             "from": start,
             "to": end,
-            "continuous": str(int(continuous)),
-            "oi": str(int(oi)),
+            "continuous": str(int(check_flag("continuous", continuous))),
+            "oi": str(int(check_flag("oi", oi))),
         }
         table = await self._call("historical_data", CandleTable, path, parameters)
         return table if self._is_raw else Candles(table.candles, table)  # type: ignore[return-value]

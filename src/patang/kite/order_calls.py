@@ -18,6 +18,7 @@ from patang.kite.parameters import (
 from patang.kite.reconcile import Searches
 from patang.kite.windows import Lane
 from patang.wire.autoslice_rows import AutosliceAck, PlaceAnswer, autoslice_ack
+from patang.wire.form_fields import id_text
 from patang.wire.forms import CancelForm, ModifyForm, PlaceForm, to_form
 from patang.wire.order_checks import check_modification, check_placement
 from patang.wire.rows import OrderAck, OrderRow, TradeRow
@@ -198,7 +199,7 @@ class OrderCalls(EndpointCalls):
         """Change an order that rests, once; ``quantity`` is its new total. Raises as placing."""
         form = ModifyForm(
             variety=word(Variety, "variety", variety),
-            order_id=order_id,
+            order_id=id_text("order_id", order_id),
             order_type=optional_word(OrderType, "order_type", order_type),
             quantity=quantity,
             price=unless_zero(rupees("price", price)),
@@ -222,7 +223,7 @@ class OrderCalls(EndpointCalls):
         """Ask to cancel an order, once. Raises as placing."""
         form = CancelForm(
             variety=word(Variety, "variety", variety),
-            order_id=order_id,
+            order_id=id_text("order_id", order_id),
             parent_order_id=parent_order_id,
         )
         return await self._change("cancel_order", form)

@@ -85,7 +85,7 @@ class PortfolioCalls(EndpointCalls):
         ``holdings_authorisation_url`` in a browser.
         """
         form = AuthorisationForm(
-            holdings=tuple(_isin_and_quantity(holding) for holding in holdings),
+            holdings=tuple(_isin_and_quantity(holding) for holding in _listed(holdings)),
             type=type,
             transfer_type=transfer_type,
             exec_date=exec_date,
@@ -100,12 +100,19 @@ class PortfolioCalls(EndpointCalls):
         return f"{root}/portfolio/authorise/holdings/{self._caller.api_key}/{request_id}"
 
 
-def _isin_and_quantity(holding: Mapping[str, Any] | tuple[str, int]) -> tuple[str, int]:
+def _listed(holdings: object) -> Iterable[object]:
+    if isinstance(holdings, str | bytes | Mapping) or not isinstance(holdings, Iterable):
+        raise InvalidValue("holdings", f"{holdings!r} is no list.")
+    return holdings
+
+
+def _isin_and_quantity(holding: Any) -> tuple[str, int]:
     if isinstance(holding, Mapping):
         for name in ("isin", "quantity"):
             if name not in holding:
                 raise InvalidValue(f"holdings.{name}", "is missing.")
         return holding["isin"], holding["quantity"]
-    if len(holding) != 2:
+    if not isinstance(holding, tuple | list) or len(holding) != 2:
         raise InvalidValue("holdings", f"{holding!r} is not (isin, quantity).")
-    return holding
+    isin, quantity = holding
+    return isin, quantity

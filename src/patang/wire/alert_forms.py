@@ -12,7 +12,7 @@ import msgspec
 
 from patang.domain.errors import InvalidValue
 from patang.wire.errors import InputException
-from patang.wire.form_fields import Fields, check_text, finite, form_of
+from patang.wire.form_fields import Fields, check_text, encode_json, finite, form_of
 
 LAST_PRICE = "LastTradedPrice"
 """The only attribute that an alert is documented to watch."""
@@ -77,6 +77,7 @@ class AlertForm(msgspec.Struct, frozen=True, kw_only=True):
                 raise InvalidValue("rhs_constant", "another instrument is compared with.")
         if self.type is AlertType.ATO:
             _check_basket(self.basket)
+            _check_encodable(self.basket)
         elif self.basket is not None:
             raise InvalidValue("basket", "a simple alert places no orders.", "Use type ato.")
 
@@ -127,6 +128,13 @@ def _check_constant(form: AlertForm) -> None:
     for name in ("rhs_exchange", "rhs_tradingsymbol", "rhs_attribute"):
         if getattr(form, name) is not None:
             raise InvalidValue(name, "a number is compared with.", "Use rhs_type instrument.")
+
+
+def _check_encodable(basket: dict[str, Any] | None) -> None:
+    try:
+        encode_json(basket)
+    except (TypeError, msgspec.MsgspecError) as error:
+        raise InvalidValue("basket", f"cannot be written as JSON: {error}.") from error
 
 
 def _check_basket(basket: dict[str, Any] | None) -> None:

@@ -44,6 +44,28 @@ def check_text(name: str, text: object) -> None:
         raise InvalidValue(name, f"{text!r} is empty or no text.")
 
 
+def check_texts(struct: msgspec.Struct, *names: str) -> None:
+    """Raise ``InvalidValue`` unless each of these fields is text, or absent."""
+    for name in names:
+        text = getattr(struct, name)
+        if text is not None and not isinstance(text, str):
+            raise InvalidValue(name, f"{text!r} is no text.")
+
+
+def check_flag(name: str, flag: object) -> bool:
+    """The flag, absent being false; raises ``InvalidValue`` for what is no flag."""
+    if flag is None or isinstance(flag, bool) or (isinstance(flag, int) and flag in (0, 1)):
+        return bool(flag)
+    raise InvalidValue(name, f"{flag!r} is neither true nor false.")
+
+
+def id_text(name: str, given: object) -> str:
+    """The text of an id, which may be given as a whole number; raises ``InvalidValue``."""
+    if isinstance(given, bool) or not isinstance(given, str | int) or not str(given).strip():
+        raise InvalidValue(name, f"{given!r} is no id.")
+    return str(given)
+
+
 def check_count(name: str, count: object, *, least: int = 1) -> None:
     """Raise ``InvalidValue`` unless ``count`` is a whole number of at least ``least``."""
     if isinstance(count, bool) or not isinstance(count, int) or count < least:

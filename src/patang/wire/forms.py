@@ -13,7 +13,14 @@ import msgspec
 from patang.domain.enums import Exchange, OrderType, Product, Side, Validity, Variety
 from patang.domain.errors import InvalidValue
 from patang.wire.errors import InputException
-from patang.wire.form_fields import Fields, form_of, read_word
+from patang.wire.form_fields import (
+    Fields,
+    check_flag,
+    check_text,
+    check_texts,
+    form_of,
+    read_word,
+)
 
 TAG_MAX_CHARACTERS = 20
 """A longer tag gets the whole order rejected, not cut."""
@@ -57,8 +64,9 @@ class PlaceForm(msgspec.Struct, frozen=True, kw_only=True):
     algo_id: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.tradingsymbol:
-            raise InvalidValue("tradingsymbol", "is empty.")
+        check_text("tradingsymbol", self.tradingsymbol)
+        check_texts(self, "auction_number", "tag", "algo_id")
+        check_flag("autoslice", self.autoslice)
         _check_numbers(self)
         _check_tag_length(self.tag)
 
@@ -79,7 +87,8 @@ class ModifyForm(msgspec.Struct, frozen=True, kw_only=True):
     parent_order_id: str | None = None
 
     def __post_init__(self) -> None:
-        _check_order_id(self.order_id)
+        check_text("order_id", self.order_id)
+        check_texts(self, "parent_order_id")
         _check_numbers(self)
 
 
@@ -91,12 +100,8 @@ class CancelForm(msgspec.Struct, frozen=True, kw_only=True):
     parent_order_id: str | None = None
 
     def __post_init__(self) -> None:
-        _check_order_id(self.order_id)
-
-
-def _check_order_id(order_id: str) -> None:
-    if not order_id:
-        raise InvalidValue("order_id", "is empty.")
+        check_text("order_id", self.order_id)
+        check_texts(self, "parent_order_id")
 
 
 def _check_numbers(form: PlaceForm | ModifyForm) -> None:

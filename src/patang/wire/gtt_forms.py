@@ -18,6 +18,7 @@ from patang.wire.form_fields import (
     check_amount,
     check_count,
     check_text,
+    check_texts,
     form_text,
     read_json,
 )
@@ -81,6 +82,7 @@ class GttForm(msgspec.Struct, frozen=True, kw_only=True):
             self._check_sides()
         for index, leg in enumerate(self.orders):
             _check_leg(f"orders[{index}]", leg)
+        check_texts(self, "expires_at")
         if self.expires_at is not None:
             _check_expiry(self.expires_at)
 

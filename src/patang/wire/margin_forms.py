@@ -10,7 +10,7 @@ import msgspec
 from patang.domain.enums import Exchange, OrderType, Product, Side, Variety
 from patang.domain.errors import InvalidValue
 from patang.wire.errors import InputException
-from patang.wire.form_fields import check_count, check_text
+from patang.wire.form_fields import check_count, check_text, encode_json
 
 _ZERO = Decimal(0)
 
@@ -120,6 +120,10 @@ def _check(name: str, fields: Mapping[str, Any]) -> None:
             raise InvalidValue(f"{name}.{field}", cause, f"Known: {known}.")
     check_text(f"{name}.tradingsymbol", fields["tradingsymbol"])
     check_count(f"{name}.quantity", fields["quantity"])
+    try:
+        encode_json(fields)
+    except (TypeError, msgspec.MsgspecError) as error:
+        raise InvalidValue(name, f"cannot be written as JSON: {error}.") from error
     for field in _NUMBERS & fields.keys():
         if not _is_amount(fields[field]):
             raise InvalidValue(f"{name}.{field}", f"{fields[field]!r} is no amount.")

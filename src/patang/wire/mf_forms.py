@@ -117,6 +117,8 @@ def _check_plan(instalments: int | None, instalment_day: int | None) -> None:
             raise InvalidValue("instalment_day", f"{instalment_day} is not in every month.")
 
 
-def _check_tag(tag: str | None) -> None:
-    if tag is not None and not (tag.isascii() and tag.isalnum() and len(tag) <= 8):
+def _check_tag(tag: object) -> None:
+    if tag is None:
+        return
+    if not isinstance(tag, str) or not (tag.isascii() and tag.isalnum() and len(tag) <= 8):
         raise InvalidValue("tag", f"{tag!r} is not 8 letters and digits at most.")

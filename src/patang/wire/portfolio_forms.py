@@ -8,7 +8,7 @@ import msgspec
 from patang.domain.enums import Exchange, Product, Side
 from patang.domain.errors import InvalidValue
 from patang.wire.errors import InputException
-from patang.wire.form_fields import Fields, check_count, check_text, form_of
+from patang.wire.form_fields import Fields, check_count, check_text, check_texts, form_of
 
 
 class PositionType(StrEnum):
@@ -78,6 +78,7 @@ class AuthorisationForm(msgspec.Struct, frozen=True, kw_only=True):
     exec_date: str | None = None
 
     def __post_init__(self) -> None:
+        check_texts(self, "type", "transfer_type", "exec_date")
         for index, (isin, quantity) in enumerate(self.holdings):
             check_text(f"holdings[{index}].isin", isin)
             check_count(f"holdings[{index}].quantity", quantity)
