@@ -6,6 +6,7 @@ A request arrives at any time from its grant until its reply, or until the bound
 import asyncio
 import heapq
 from collections import Counter
+from contextlib import AbstractAsyncContextManager, suppress
 from email.utils import formatdate
 from itertools import count
 from pathlib import Path
@@ -127,7 +128,12 @@ def simulated(sent: list[tuple], ahead_ns: int, limits: Limits, timeout_s: float
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
-        st.tuples(st.integers(0, 2), st.sampled_from(list(Lane)), st.booleans(), fractions),
+        st.tuples(
+            st.integers(0, 2),
+            st.sampled_from(list(Lane)),
+            st.sampled_from(["answered", "answered", "lost", "killed"]),
+            fractions,
+        ),
         min_size=1,
         max_size=25,
     ),
@@ -140,24 +146,34 @@ def test_processes_that_share_a_file_stay_below_the_limit_together(sent, ahead_n
     async def main(folder: str) -> None:
         clock = HandClock()
         path = Path(folder) / "AB1234.state"
+        held: list[AbstractAsyncContextManager[None]] = []
         governors = [Governor(clock, limits=limits, path=path) for _ in range(3)]
 
-        async def order(process: int, lane: Lane, is_answered: bool, travel: float) -> None:
-            try:
-                async with governors[process].slot(lane=lane, orders=1, longest_s=1):
-                    granted_ns = clock.now_ns()
-                    await clock.sleep(0.2)
-                    latest_ns = clock.now_ns() + (0 if is_answered else SECOND // 2)
-                    server.arrivals.append(granted_ns + round(travel * (latest_ns - granted_ns)))
-                    if not is_answered:
-                        raise NetworkException("timed out")
-            except NetworkException:
-                pass
+        async def order(process: int, lane: Lane, fate: str, travel: float) -> None:
+            slot = governors[process].slot(lane=lane, orders=1, longest_s=1)
+            await slot.__aenter__()
+            granted_ns = clock.now_ns()
+            await clock.sleep(0.2)
+            # Sent by then, replied to by then, or travelling until the bound at the latest.
+            latest_ns = {
+                "answered": clock.now_ns(),
+                "lost": clock.now_ns() + SECOND // 2,
+                "killed": granted_ns + SECOND + SECOND // 2,
+            }[fate]
+            server.arrivals.append(granted_ns + round(travel * (latest_ns - granted_ns)))
+            if fate == "killed":
+                held.append(slot)
+            elif fate == "answered":
+                await slot.__aexit__(None, None, None)
+            else:
+                error = NetworkException("timed out")
+                with suppress(NetworkException):
+                    await slot.__aexit__(NetworkException, error, None)
 
         async with asyncio.TaskGroup() as group:
             for request in sent:
                 group.create_task(order(*request))
-            await clock.run_for(30)
+            await clock.run_for(60)
         assert governors[0].state().orders_today == len(sent)
         for governor in governors:
             governor.close()
