@@ -223,13 +223,11 @@ class KiteFeed:
             InvalidValue: an unknown mode, a wrong token, or more instruments than ``capacity``;
                 nothing has changed then.
         """
-        for connection in self._assign(tokens, mode):
-            await connection.flush()
+        await self._flush(self._assign(tokens, mode))
 
     async def unsubscribe(self, tokens: Iterable[int]) -> None:
         """Stop wanting these tokens; unknown ones are ignored."""
-        for connection in self._release(tokens):
-            await connection.flush()
+        await self._flush(self._release(tokens))
 
     def subscribe_soon(self, tokens: Iterable[int], mode: TickMode | str = TickMode.QUOTE) -> None:
         """Like ``subscribe``, from code that cannot wait: the request leaves in the background."""
@@ -287,12 +285,19 @@ class KiteFeed:
         self._carried[connection.number] += 1
         return connection
 
-    def _flush_soon(self, connections: list[FeedConnection]) -> None:
+    async def _flush(self, connections: list[FeedConnection]) -> None:
+        # A caller that gives up takes nothing back: what was decided is sent all the same.
+        if sending := self._flush_soon(connections):
+            await asyncio.wait(sending)
+
+    def _flush_soon(self, connections: list[FeedConnection]) -> list[asyncio.Task[None]]:
         group = self._group
         if group is None:
-            return  # sent when the feed is entered
-        for connection in connections:
+            return []  # sent when the feed is entered
+        return [
             group.create_task(connection.flush(), name="kite-feed-flush")
+            for connection in connections
+        ]
 
     def _start(self, connection: FeedConnection) -> None:
         if self._group is not None and self.refusal is None:

@@ -357,3 +357,41 @@ async def test_twenty_broken_links_lose_no_subscription_and_leave_no_task(ticker
     ]
     assert ticker.heard[1:] == [once] * 20
     await until(lambda: len(asyncio.all_tasks()) <= tasks_before)
+
+
+class SlowSocket:
+    """A link that takes one text at a time, when it is let."""
+
+    def __init__(self) -> None:
+        self.sent: list[Request] = []
+        self.may_send = asyncio.Event()
+        self.may_send.set()
+
+    async def receive(self) -> bytes | str:
+        await asyncio.sleep(0.03)
+        return HEARTBEAT
+
+    async def send(self, text: str) -> None:
+        await self.may_send.wait()
+        self.sent.append(decode_request(text))
+
+    async def close(self) -> None:
+        return
+
+    async def dial(self, *_: object) -> "SlowSocket":
+        return self
+
+
+async def test_a_subscription_whose_caller_gives_up_is_sent_all_the_same():
+    link = SlowSocket()
+    async with KiteFeed("key", "token", "ws://127.0.0.1:1", dialler=link, link=QUICK) as feed:
+        await until(lambda: feed.state is LinkState.OPEN)
+        link.may_send.clear()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await feed.subscribe([INFY, RELIANCE], TickMode.FULL)
+        link.may_send.set()
+        await until(lambda: len(link.sent) == 2)
+        assert feed.counters.disconnections == 0
+    tokens = (INFY, RELIANCE)
+    assert link.sent == [Subscribe(tokens=tokens), SetMode(mode=TickMode.FULL, tokens=tokens)]
