@@ -81,11 +81,17 @@ class EndpointCalls:
         longest_s = self._caller.timeouts.total
         try:
             return await self._courier.deliver(endpoint, send, decode, asked, longest_s=longest_s)
-        except TokenException:
+        except TokenException as refusal:
             renewal = self._caller.renewal
             if renewal is None or not renews or endpoint.name in _SESSION_NOT_NEEDED:
                 raise
-            token = await renewal.renew(used, self._caller.access_token)
+            try:
+                token = await renewal.renew(used, self._caller.access_token)
+            except Exception as failure:
+                if endpoint.retryable:
+                    raise
+                # It did nothing, and a login that fails must not make that uncertain.
+                raise refusal from failure
             if self._caller.access_token == used:
                 self._caller.access_token = token
             if not endpoint.retryable:

@@ -9,6 +9,8 @@ from patang.kite import (
     Kite,
     MemoryTransport,
     NetworkException,
+    Rejected,
+    ReplyLost,
     Request,
     Response,
     Secret,
@@ -88,6 +90,24 @@ async def test_an_order_is_not_sent_again_but_the_next_one_goes(kite: Kite, serv
     assert asked == [1]
     assert await order(kite) == "1"
     assert server.sent("POST") == 2
+
+
+@pytest.mark.parametrize("failure", [ReplyLost("the login's reply"), ValueError("no phone")])
+async def test_an_order_that_was_refused_stays_refused_when_the_login_fails(
+    kite: Kite, server: Server, failure: Exception
+) -> None:
+    async def hook() -> str:
+        raise failure
+
+    kite.set_session_expiry_hook(hook)
+    with pytest.raises(TokenException, match="Incorrect") as caught:
+        await kite.cancel_order("regular", "1")
+    assert caught.value.__cause__ is failure
+    outcome = await kite.place_order_safely(
+        "regular", "NSE", "INFY", "BUY", 1, "CNC", "LIMIT", price=1500
+    )
+    assert isinstance(outcome, Rejected)
+    assert server.sent("POST") == server.sent("DELETE") == 1
 
 
 async def test_without_a_hook_the_refusal_is_the_callers(kite: Kite, server: Server) -> None:
