@@ -150,7 +150,7 @@ def test_login_through_the_browser_then_status_then_logout(
     assert "2026-11-20 06:00:00 IST" in done.stdout
     assert "toy (SANDBOX): waiting" in done.stderr
     assert "redirect_params=state%3D" in done.stderr
-    assert "Logged in" in seen.read_text()
+    assert "Back to the terminal" in seen.read_text()
 
     status = process("status")
     assert status.returncode == 0, status.stderr

@@ -3,13 +3,13 @@
 import pytest
 
 from patang.domain.errors import InvalidValue
-from patang.kite import ConnectFailed, Kite, TokenException
+from patang.kite import ConnectFailed, Kite, TokenException, sync
 from patang.kite.account import KiteAnalytics
 from patang.kite.aiohttp_transport import AiohttpTransport
 from patang.kite.bulk import Outcome, cancel_all_orders, place_orders_bulk
 from patang.kite.errors import ReplyLost
 
-USERS = [{"user_id": f"BK{number:04}"} for number in range(8)]
+USERS = [{"user_id": f"BK{number:04}"} for number in range(24)]
 
 
 class InstantClock:
@@ -167,3 +167,25 @@ async def test_what_cannot_be_cancelled_is_reported_as_left(sandbox, free_users)
     assert [row.order_id for row in report.leftovers] == stuck
     assert not report.is_clean
     assert clock.slept == [0.3, 1.0, 3.0]
+
+
+@pytest.mark.parametrize("symbol", ["infy", "INFYY", "nse:infy", "BSE:INFY", " INFY", "NSE:", ""])
+async def test_cancel_all_of_a_misspelt_symbol_is_refused_and_not_called_clean(kite, symbol):
+    order = await resting(kite)
+    await place_orders_bulk(kite, [order])
+    with pytest.raises(InvalidValue, match="NSE:INFY"):
+        await cancel_all_orders(kite, symbol, clock=InstantClock())
+    assert [row.status for row in await kite.orders()] == ["OPEN"]
+
+
+async def test_a_blocking_client_is_refused_before_anything_is_sent(kite):
+    order = await resting(kite)
+    blocking = sync.Kite("key", "token", kite.root)
+    try:
+        with pytest.raises(InvalidValue, match="cannot be awaited"):
+            await place_orders_bulk(blocking, [order])  # type: ignore[arg-type]
+        with pytest.raises(InvalidValue, match="cannot be awaited"):
+            await cancel_all_orders(blocking)  # type: ignore[arg-type]
+    finally:
+        blocking.close()
+    assert await kite.orders() == []

@@ -85,10 +85,10 @@ async def place_orders_bulk(
     own item, except that after a dead session the rest is not sent. The client's governor paces
     them, in ``lane``. ``on_result`` hears every result at once, so that an interruption loses none.
     """
+    _refuse_blocking(kite)
 
-    async def place(order: PlaceForm | Mapping[str, Any]) -> str:
-        form = order if isinstance(order, PlaceForm) else place_form(**order)
-        return await kite.place(form, lane)
+    async def place(index: int, order: PlaceForm | Mapping[str, Any]) -> str:
+        return await kite.place(_form(index, order), lane)
 
     results: list[BulkResult] = []
     dead: TokenException | None = None
@@ -96,13 +96,31 @@ async def place_orders_bulk(
         if dead is not None:
             result = BulkResult(index=index, outcome=Outcome.NOT_SENT, order=order, error=dead)
         else:
-            result = await _one(index, order, partial(place, order))
+            result = await _one(index, order, partial(place, index, order))
         if isinstance(result.error, TokenException):
             dead = result.error
         results.append(result)
         if on_result is not None:
             on_result(result)
     return results
+
+
+def _form(index: int, order: PlaceForm | Mapping[str, Any]) -> PlaceForm:
+    if isinstance(order, PlaceForm):
+        return order
+    try:
+        return place_form(**order)
+    except TypeError as mistake:  # keywords that place_order does not have, or lacks
+        raise InvalidValue(f"orders[{index}]", f"{mistake}.") from mistake
+
+
+def _refuse_blocking(kite: Kite) -> None:
+    if not isinstance(kite, Kite):
+        raise InvalidValue(
+            "kite",
+            f"a {type(kite).__module__}.{type(kite).__qualname__} cannot be awaited.",
+            "Pass patang.kite.Kite, or use patang.kite.sync.KiteAnalytics in a script.",
+        )
 
 
 async def cancel_all_orders(
@@ -121,11 +139,16 @@ async def cancel_all_orders(
 
     Raises:
         KiteError: the order book could not be read at the start; nothing was sent.
+        InvalidValue: no order of the day is for ``symbol``: a misspelling must not look like
+            "all clean". Nothing was sent.
     """
+    _refuse_blocking(kite)
     if at_once < 1:
         raise InvalidValue("at_once", f"{at_once} is below 1.")
     clock = clock or kite.clock
-    working = working_orders(await kite.orders(), symbol)
+    book = await kite.orders()
+    _check_symbol(book, symbol)
+    working = working_orders(book, symbol)
     asked = [row for row in working if status_of(row.status) is not OrderStatus.CANCEL_PENDING]
     results = await _cancel_each(kite, asked, at_once)
     error: KiteError | None = None
@@ -140,6 +163,16 @@ async def cancel_all_orders(
         if not working:
             break
     return CancelReport(results=tuple(results), leftovers=tuple(working), error=error)
+
+
+def _check_symbol(book: Sequence[OrderRow], symbol: str | None) -> None:
+    known = {f"{row.exchange}:{row.tradingsymbol}" for row in book}
+    if symbol is None or symbol in known | {row.tradingsymbol for row in book}:
+        return
+    listed = ", ".join(sorted(known)) or "none"
+    raise InvalidValue(
+        "symbol", f"no order of today is for {symbol!r}.", f"Today's orders are for: {listed}."
+    )
 
 
 async def _cancel_each(kite: Kite, rows: list[OrderRow], at_once: int) -> list[BulkResult]:
@@ -167,9 +200,6 @@ async def _one(index: int, order: Any, send: Callable[[], Awaitable[str]]) -> Bu
         outcome, error = Outcome.UNKNOWN, unknown
     except (KiteError, InvalidValue) as refusal:
         error = refusal
-    except TypeError as mistake:
-        # Keywords that place_order does not have, or lacks.
-        error = InvalidValue(f"orders[{index}]", f"{mistake}.")
     else:
         return BulkResult(index=index, outcome=Outcome.ACCEPTED, order=order, order_id=order_id)
     return BulkResult(index=index, outcome=outcome, order=order, error=error)

@@ -100,7 +100,11 @@ class CallbackServer:
             return HTTPStatus.BAD_REQUEST, "Not logged in", cause
         if not self._arrived.done():
             self._arrived.set_result(token)
-        return HTTPStatus.OK, "Logged in", "Patang has what it needs. You may close this page."
+        return (
+            HTTPStatus.OK,
+            "Back to the terminal",
+            "Patang finishes the login there. Close this page.",
+        )
 
 
 @contextlib.asynccontextmanager

@@ -58,7 +58,7 @@ class Kite(
         *,
         transport: Transport | None = None,
         timeouts: Timeouts | None = None,
-        login_root: str = LOGIN_URL,
+        login_root: str | None = None,
         clock: Clock | None = None,
         governor: Governor | None = None,
         limits: Limits | None = None,
@@ -70,7 +70,9 @@ class Kite(
         self._caller = Caller(
             api_key, access_token, root, transport, timeouts or Timeouts(), network
         )
-        self._login_root = login_root
+        # A sandbox has its login page beside its routes; the broker's stands on another host.
+        own = LOGIN_URL if is_broker_root(root) else f"{root.rstrip('/')}/connect/login"
+        self._login_root = login_root or own
         self._is_raw = False
         self._searches = Searches()
         clock = clock or SystemClock()

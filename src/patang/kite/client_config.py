@@ -3,7 +3,7 @@
 import msgspec
 
 from patang.domain.errors import InvalidValue
-from patang.kite.addresses import LOGIN_URL, REST_ROOT, checked_root
+from patang.kite.addresses import REST_ROOT, checked_root
 from patang.kite.breaker import BreakerSettings
 from patang.kite.retry import READS, RetryPolicy
 from patang.kite.secret import Secret
@@ -23,7 +23,7 @@ class KiteConfig(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str
     access_token: Secret | None = None
     base_url: str = REST_ROOT
-    login_url: str = LOGIN_URL
+    login_url: str | None = None
     timeout: float = 10.0
     retry: RetryPolicy = READS
     limits: Limits = Limits()

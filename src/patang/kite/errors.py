@@ -50,7 +50,14 @@ class OrderOutcomeUnknown(KiteError):
         self.reason = reason
         self.tag = tag
         self.order_id = order_id
-        subject = f"order {order_id}" if order_id else f"the order tagged {tag}"
+        subject = f"order {order_id}" if order_id else "an order"
+        if tag:
+            subject = f"the order tagged {tag}"
         super().__init__(
-            f"The outcome of the request for {subject} is not known: {reason}", status=status
+            f"The outcome of the request for {subject} is not known: {reason}",
+            status=status,
+            remedy="Do not send it again: look in the order book.",
         )
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}: {' '.join(str(part) for part in self.args)}"

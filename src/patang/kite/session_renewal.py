@@ -11,8 +11,13 @@ from typing import Any
 from patang.domain.secret import Secret
 from patang.wire.errors import TokenException
 
-SessionExpiryHook = Callable[[], Awaitable[str | Secret | None]]
-"""Called when the session has died. Returns the new access token, or None if there is none."""
+Token = str | Secret | None
+SessionExpiryHook = Callable[[], Awaitable[Token] | Token]
+"""Called when the session has died. Returns the new access token, or None if there is none.
+
+It may be a coroutine function or, as in the official client, a plain one; a plain one must not
+block for long, since every call of the client waits with it.
+"""
 
 
 class SessionRenewal:
@@ -59,7 +64,8 @@ class SessionRenewal:
     async def _ask(self) -> Secret | Exception:
         self._asking = asyncio.current_task()
         try:
-            token = await self._hook()
+            answer = self._hook()
+            token = await answer if isinstance(answer, Awaitable) else answer
         except Exception as error:  # noqa: BLE001 - kept, and raised to everybody who waits
             return error
         finally:

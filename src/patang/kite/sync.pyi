@@ -18,7 +18,7 @@ from patang.domain.enums import (
 )
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.kite import analytics
-from patang.kite.addresses import LOGIN_URL, REST_ROOT
+from patang.kite.addresses import REST_ROOT
 from patang.kite.breaker import CircuitBreaker
 from patang.kite.bulk import BulkResult, CancelReport
 from patang.kite.client_config import KiteConfig
@@ -94,7 +94,7 @@ class Kite:
         *,
         transport: Transport | None = None,
         timeouts: Timeouts | None = None,
-        login_root: str = LOGIN_URL,
+        login_root: str | None = None,
         clock: Clock | None = None,
         governor: Governor | None = None,
         limits: Limits | None = None,

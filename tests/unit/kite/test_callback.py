@@ -38,7 +38,7 @@ async def test_the_redirect_is_answered_with_a_page_and_gives_the_token() -> Non
         page = await send(callback, get(callback, GOOD))
         assert (await callback.token(1)).reveal() == TOKEN
     assert page.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b"Logged in" in page
+    assert b"Back to the terminal" in page
     assert b"no-store" in page
     assert b"default-src 'none'" in page
     assert TOKEN.encode() not in page

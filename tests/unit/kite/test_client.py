@@ -217,7 +217,7 @@ async def test_login_uses_the_session_it_gets():
         {"user_id": "AB1234", "access_token": "fresh", "login_time": "2026-01-05 09:00:00"}
     )
     kite = a_kite(transport, token=None)
-    assert kite.login_url() == "https://kite.zerodha.com/connect/login?api_key=apikey&v=3"
+    assert kite.login_url() == f"{kite.root}/connect/login?api_key=apikey&v=3"
     await kite.generate_session("req", "sec")
     await kite.raw.profile()
     login, after = transport.sent
@@ -225,6 +225,10 @@ async def test_login_uses_the_session_it_gets():
     assert dict(parse_qsl(login.body.decode()))["request_token"] == "req"
     assert len(dict(parse_qsl(login.body.decode()))["checksum"]) == 64
     assert after.headers["Authorization"] == "token apikey:fresh"
+
+
+def test_the_login_page_of_the_broker_is_on_its_own_host():
+    assert Kite("apikey").login_url() == "https://kite.zerodha.com/connect/login?api_key=apikey&v=3"
 
 
 async def test_without_a_session_nothing_is_sent():

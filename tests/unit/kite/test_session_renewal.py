@@ -92,3 +92,14 @@ async def test_a_cancelled_call_leaves_the_login_to_the_next() -> None:
     hook.may_answer.set()
     assert await second == NEW
     assert first.cancelled()
+
+
+async def test_a_plain_hook_as_the_official_client_takes_it_works_too():
+    renewal = SessionRenewal(lambda: "fresh")
+    assert await renewal.renew(Secret("dead"), Secret("dead")) == Secret("fresh")
+
+
+async def test_a_plain_hook_that_only_prints_leaves_the_session_dead():
+    renewal = SessionRenewal(lambda: None)
+    with pytest.raises(TokenException, match="no new one"):
+        await renewal.renew(Secret("dead"), Secret("dead"))
