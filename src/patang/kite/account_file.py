@@ -13,6 +13,7 @@ import logging
 import os
 import struct
 import sys
+import threading
 import zlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -92,6 +93,8 @@ class AccountFile:
         self._repaired = repaired
         self._distrusted = distrusted
         self._opened: tuple[int, int] | None = None
+        # The system's lock does not keep the threads of one process apart.
+        self._threads = threading.Lock()
 
     async def change(self, work: Callable[[AccountState], T]) -> T:
         """Let ``work`` change the state while nobody else does, and keep what it made.
@@ -133,19 +136,27 @@ class AccountFile:
         deadline = asyncio.get_running_loop().time() + _PATIENCE_S
         while True:
             descriptor = self._descriptor()
+            self._threads.acquire()
             try:
                 _try_lock(descriptor)
                 break
             except (BlockingIOError, PermissionError) as error:
+                self._threads.release()
                 if asyncio.get_running_loop().time() > deadline:
                     raise self._unusable(
                         f"it has been locked by another process for {_PATIENCE_S:g} s"
                     ) from error
+            except BaseException:
+                self._threads.release()
+                raise
             await asyncio.sleep(_RETRY_S)
         try:
             yield descriptor
         finally:
-            _unlock(descriptor)
+            try:
+                _unlock(descriptor)
+            finally:
+                self._threads.release()
 
     def _descriptor(self) -> int:
         """The open file; opened anew after a fork, and when the path names another by now."""
@@ -224,10 +235,12 @@ class AccountMemory:
 
     def __init__(self) -> None:
         self._state = AccountState()
+        self._threads = threading.Lock()
 
     async def change(self, work: Callable[[AccountState], T]) -> T:
-        """Let ``work`` change the state."""
-        return work(self._state)
+        """Let ``work`` change the state while no other thread does."""
+        with self._threads:
+            return work(self._state)
 
     def read(self) -> AccountState:
         """The state as it is now."""

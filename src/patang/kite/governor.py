@@ -1,8 +1,8 @@
 """The gate in front of every request of an account: nothing passes that Kite would count too much.
 
-One governor may serve any number of clients of an account in one event loop. Given a path, it
-shares its state with every process that names the same path: see ``account_file``. Why a slot is
-held as long as it is: see ``windows``.
+One governor may serve any number of clients of an account, those of other threads and their event
+loops too. Given a path, it shares its state with every process that names the same path: see
+``account_file``. Why a slot is held as long as it is: see ``windows``.
 """
 
 import asyncio
@@ -10,8 +10,9 @@ import hashlib
 import heapq
 import logging
 import os
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -55,7 +56,23 @@ _TOO_MANY_REQUESTS = 429
 _POLL_S = 0.05
 _CLAIM_NS = 4 * NS_PER_SECOND // 20
 
-_Waiter = tuple[Lane, int, asyncio.Event]
+
+class _Bell:
+    """Wakes one waiter, from whatever thread."""
+
+    def __init__(self) -> None:
+        self.rung = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def ring(self) -> None:
+        if self._loop is _running_loop():
+            self.rung.set()
+            return
+        with suppress(RuntimeError):  # that loop has ended, and its waiter with it
+            self._loop.call_soon_threadsafe(self.rung.set)
+
+
+_Waiter = tuple[Lane, int, _Bell]
 
 
 class ClassState(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +126,7 @@ class Governor:
         self._holder = int.from_bytes(os.urandom(7), "big")
         self._sequence = count()
         self._lines: dict[str, list[_Waiter]] = {}
+        self._lining_up = threading.Lock()
         self._store: AccountFile | AccountMemory = AccountMemory()
         if path is not None:
             self._store = AccountFile(Path(path), repaired=self._check, distrusted=self._distrusted)
@@ -121,7 +139,7 @@ class Governor:
     @property
     def waiting(self) -> int:
         """Requests of this process that have no slot yet."""
-        return sum(len(line) for line in self._lines.values())
+        return sum(len(line) for line in list(self._lines.values()))
 
     @asynccontextmanager
     async def slot(
@@ -201,19 +219,22 @@ class Governor:
 
     async def _taken(self, ask: Ask) -> int:
         line = self._lines.setdefault(ask.bucket, [])
-        waiter = (ask.lane, next(self._sequence), asyncio.Event())
-        heapq.heappush(line, waiter)
+        bell = _Bell()
+        waiter = (ask.lane, next(self._sequence), bell)
+        with self._lining_up:
+            heapq.heappush(line, waiter)
         try:
             while True:
-                waiter[2].clear()
+                bell.rung.clear()
                 pause_ns = NEVER_NS
                 if line[0] is waiter:
                     number, pause_ns = await self._attempt(ask)
                     if number is not None:
                         return number
-                await self._pause(waiter[2], pause_ns)
+                await self._pause(bell.rung, pause_ns)
         finally:
-            _leave(line, waiter)
+            with self._lining_up:
+                _leave(line, waiter)
             self._wake(ask.bucket)
 
     async def _attempt(self, ask: Ask) -> tuple[int | None, int]:
@@ -258,8 +279,11 @@ class Governor:
             self._wake(ask.bucket)
 
     def _wake(self, bucket: str) -> None:
-        if line := self._lines.get(bucket):
-            line[0][2].set()
+        with self._lining_up:
+            line = self._lines.get(bucket)
+            first = line[0] if line else None
+        if first is not None:
+            first[2].ring()
 
     # What it is asked for
 
@@ -320,6 +344,13 @@ class Governor:
         state = AccountState()
         distrust(state, self.limits, self._bucket(RateClass.ORDER), self._moment())
         return state
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _leave(line: list[_Waiter], waiter: _Waiter) -> None:

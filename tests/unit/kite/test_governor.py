@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -347,3 +349,25 @@ async def test_a_clock_that_was_set_back_holds_up_no_cancel(clock, tmp_path, is_
         await clock.run_for(3)
     waits = [(at - start_ns) / SECOND for at in sent[3:]]
     assert waits == pytest.approx([1, 1, 1, 2], abs=0.06)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_clients_of_several_threads_take_turns_at_one_governor(tmp_path, is_shared):
+    limits = Limits(orders_per_second=8, arrival_bound_s=0)
+    governor = Governor(limits=limits, path=tmp_path / "AB1234.state" if is_shared else None)
+    sent: list[float] = []
+
+    async def six_orders() -> None:
+        for _ in range(6):
+            async with governor.slot():
+                sent.append(time.monotonic())
+                await asyncio.sleep(0.01)
+
+    with ThreadPoolExecutor(4) as threads:
+        done = [threads.submit(asyncio.run, six_orders()) for _ in range(4)]
+        for each in done:
+            each.result(timeout=20)
+    sent.sort()
+    assert len(sent) == 24
+    assert all(later - earlier >= 0.99 for earlier, later in zip(sent, sent[8:], strict=False))
+    assert governor.waiting == 0
