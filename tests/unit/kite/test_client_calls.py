@@ -229,9 +229,10 @@ async def test_holdings_are_authorised_in_the_browser():
     kite = a_kite(transport)
     answer = await kite.holdings_authorise([{"isin": "INE1", "quantity": 5}, ("INE2", 6)])
     assert transport.sent[0].body == b"isin=INE1&quantity=5&isin=INE2&quantity=6"
-    assert kite.holdings_authorisation_url(answer.request_id) == (
-        "https://kite.zerodha.com/connect/portfolio/authorise/holdings/apikey/na8Q"
-    )
+    path = "/connect/portfolio/authorise/holdings/apikey/na8Q"
+    assert kite.holdings_authorisation_url(answer.request_id) == f"{kite.root}{path}"
+    at_the_broker = Kite("apikey").holdings_authorisation_url(answer.request_id)
+    assert at_the_broker == f"https://kite.zerodha.com{path}"
 
 
 async def test_renewing_uses_the_new_session_and_shows_no_token():
