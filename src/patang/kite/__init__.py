@@ -5,6 +5,7 @@ Usable with nothing of Patang above it. Importing it loads no network library.
 
 from patang.kite.breaker import BreakerSettings, CircuitBreaker
 from patang.kite.client import Kite
+from patang.kite.client_config import KiteConfig
 from patang.kite.clock import Clock, SystemClock
 from patang.kite.courier import CallRecord
 from patang.kite.errors import (
@@ -62,6 +63,7 @@ from patang.wire.ticks import TickMode
 
 __all__ = [
     "Kite",
+    "KiteConfig",
     "KiteFeed",
     "Secret",
     "Clock",

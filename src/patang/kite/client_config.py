@@ -5,6 +5,7 @@ import msgspec
 from patang.domain.errors import InvalidValue
 from patang.kite.addresses import REST_ROOT, checked_root
 from patang.kite.breaker import BreakerSettings
+from patang.kite.credentials import session_token
 from patang.kite.retry import READS, RetryPolicy
 from patang.kite.secret import Secret
 from patang.kite.transport import NetworkSettings, Timeouts
@@ -21,7 +22,7 @@ class KiteConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     api_key: str
-    access_token: Secret | None = None
+    access_token: str | Secret | None = None
     base_url: str = REST_ROOT
     login_url: str | None = None
     timeout: float = 10.0
@@ -33,6 +34,8 @@ class KiteConfig(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.api_key:
             raise InvalidValue("api_key", "is empty.", "It is on the developer console.")
+        # A token that was given as text must not show in our repr.
+        msgspec.structs.force_setattr(self, "access_token", session_token(self.access_token))
         try:
             checked_root(self.base_url, "http")
         except InvalidValue as error:

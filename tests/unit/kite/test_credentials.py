@@ -3,7 +3,7 @@
 import pytest
 
 from patang.domain.errors import InvalidValue
-from patang.kite import Kite, MemoryTransport, Response, Timeouts
+from patang.kite import Kite, KiteConfig, MemoryTransport, Response, Timeouts
 from patang.wire.errors import TokenException
 
 BAD_TEXTS = ["", 5, b"abc", "two words", "line\r\nX-Other: 1", "n€t"]
@@ -76,3 +76,13 @@ async def test_a_quote_is_asked_for_by_exchange_and_symbol_or_token(transport, w
 def test_a_time_out_is_a_number_of_seconds(seconds):
     with pytest.raises(InvalidValue, match=r"^timeouts\.read: "):
         Timeouts(read=seconds)
+
+
+async def test_a_token_given_as_text_shows_in_no_repr_of_a_configuration(transport):
+    config = KiteConfig(api_key="key", access_token="hushhush")
+    assert "hushhush" not in repr(config)
+    await Kite.from_config(config, transport=transport).raw.profile()
+    assert transport.sent[0].headers["Authorization"] == "token key:hushhush"
+    with pytest.raises(InvalidValue, match=r"^access_token: ") as caught:
+        KiteConfig(api_key="key", access_token="hush hush")
+    assert "hush" not in str(caught.value)
