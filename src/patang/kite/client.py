@@ -153,8 +153,9 @@ class Kite(
             before = self.counters.requests
             await self.clock.sleep(every_s)
             if self.counters.requests == before:
+                # Nobody is asked to log in for the sake of a connection.
                 with suppress(KiteError):
-                    await self.profile()
+                    await self.validate_session()
 
     @property
     def root(self) -> str:

@@ -16,6 +16,7 @@ from patang.kite import (
     Secret,
     TokenException,
 )
+from tests.hand_clock import HandClock
 
 JSON = {"content-type": "application/json"}
 PROFILE = {"user_id": "AB1234", "user_name": "A B"}
@@ -173,3 +174,16 @@ async def test_ending_a_dead_session_does_not_make_a_new_one(kite: Kite) -> None
     with pytest.raises(TokenException):
         await kite.invalidate_access_token()
     assert asked == []
+
+
+async def test_keeping_a_connection_warm_logs_nobody_in_and_outlives_the_session(
+    clock: HandClock, server: Server
+) -> None:
+    kite = Kite("key", "old", "http://127.0.0.1:1", transport=server.transport, clock=clock)
+    asked = hook_for(kite)
+    warming = asyncio.create_task(kite.keep_warm(20))
+    await clock.run_for(65)
+    assert server.sent("GET") == 3
+    assert not asked
+    assert not warming.done()
+    warming.cancel()
