@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from patang.kite.feed_events import FeedEvent, FeedFrame
+from patang.kite.feed_events import FeedEvent, FeedFrame, FeedNotice, OrderUpdate
 
 
 class FeedQueue:
@@ -26,15 +26,21 @@ class FeedQueue:
 
     def put(self, event: FeedEvent) -> None:
         """Add an event; merge a frame into the newest one when there is no room."""
-        if (
-            len(self._events) >= self._bound
-            and isinstance(event, FeedFrame)
-            and isinstance(tail := self._events[-1], FeedFrame)
-        ):
-            self._events[-1] = self._merged(tail, event)
-        else:
-            self._events.append(event)
+        if isinstance(event, FeedFrame) and len(self._events) >= self._bound:
+            event = self._with_newest(event)
+        self._events.append(event)
         self._changed.set()
+
+    def _with_newest(self, frame: FeedFrame) -> FeedFrame:
+        """The frame with what waits in the newest one, which leaves its place for it."""
+        for back, event in enumerate(reversed(self._events), 1):
+            if isinstance(event, FeedFrame):
+                del self._events[-back]
+                return self._merged(event, frame)
+            # Ticks may be told after an order's update, but not after the news that they are old.
+            if not isinstance(event, OrderUpdate | FeedNotice):
+                break
+        return frame
 
     def _merged(self, older: FeedFrame, newer: FeedFrame) -> FeedFrame:
         packets = {packet.token: packet for packet in older.packets}

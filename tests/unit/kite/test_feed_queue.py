@@ -2,7 +2,7 @@
 
 import pytest
 
-from patang.kite import FeedDisconnected, FeedFrame
+from patang.kite import FeedDisconnected, FeedFrame, FeedNotice
 from patang.kite.feed_queue import FeedQueue
 from patang.wire.ticks import Packet, PacketKind
 
@@ -46,6 +46,21 @@ async def test_nothing_but_ticks_is_ever_merged_away():
         "FeedFrame",
     ]
     assert queue.conflated == 1
+
+
+async def test_frames_stay_few_though_updates_come_between_them():
+    queue = FeedQueue(4)
+    notice = FeedNotice(text="x", is_error=False, received_ns=0)
+    for at_ns in range(1, 101):
+        queue.put(frame(at_ns, t1=at_ns, t2=at_ns))
+        queue.put(notice)
+    events = [await queue.get() for _ in range(len(queue))]
+    frames = [event for event in events if isinstance(event, FeedFrame)]
+    assert events.count(notice) == 100
+    assert len(frames) <= 4
+    assert [event.received_ns for event in frames] == sorted(e.received_ns for e in frames)
+    assert {p.last_price for p in frames[-1].packets} == {100}
+    assert sum(len(each.packets) for each in frames) + queue.conflated == 200
 
 
 async def test_a_closed_queue_drains_and_then_ends_or_raises():
