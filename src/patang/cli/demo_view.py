@@ -75,19 +75,16 @@ class DemoScreen:
 
     def __init__(self, board: Scoreboard, end_ns: int, speed: float) -> None:
         self._board = board
-        self._start_ns: int | None = None
         self._end_ns = end_ns
         self._speed = speed
 
     @property
     def progress(self) -> float:
         """Share of the run that is over, 0 to 1."""
-        now_ns = self._board.now_ns
-        if self._start_ns is None:
-            if not self._board.ticks:
-                return 0.0
-            self._start_ns = now_ns
-        return min((now_ns - self._start_ns) / max(self._end_ns - self._start_ns, 1), 1.0)
+        start_ns = self._board.started_ns
+        if start_ns is None:
+            return 0.0
+        return min((self._board.now_ns - start_ns) / max(self._end_ns - start_ns, 1), 1.0)
 
     def line(self) -> str:
         """The run in one line."""

@@ -21,6 +21,7 @@ from patang.domain.messages import (
     OrderUnresolved,
     OrderUpdated,
     RunSpec,
+    RunStarted,
     RunStopped,
     SignalRaised,
     StrategyDisabled,
@@ -55,6 +56,7 @@ class Scoreboard:
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
         self.now_ns = spec.open_ns
+        self.started_ns: int | None = None
         self.stop_reason = ""
         self.ticks = self.bars = self.signals = self.fills = 0
         self.denied_by_code: dict[str, int] = {}
@@ -140,6 +142,8 @@ class Scoreboard:
                 self._answer(event.intent_id, OrderStatus.UNRESOLVED)
             case OrderNotPlaced():
                 self._answer(event.intent_id, OrderStatus.NOT_PLACED)
+            case RunStarted():
+                self.started_ns = event.at_ns
             case RunStopped():
                 self.stop_reason = event.reason
             case _:
