@@ -123,15 +123,15 @@ class SymbolSearch:
         prefix, colon, rest = text.partition(":")
         if colon and rest.strip() and prefix in Exchange.__members__:
             exchange, text = Exchange(prefix), rest.strip()
-        found = dict(self._similar(text)) if not (sure := self._sure(text)) else {}
-        ranked = [(how, 0.0, place) for place, how in sure.items()]
-        ranked += [(Found.SIMILAR, -likeness, place) for place, likeness in found.items()]
-        fitting = (
-            each
-            for each in ranked
-            if exchange in (None, self._rows[each[2]].exchange)
-            and kind in (None, self._rows[each[2]].instrument_type)
-        )
+
+        def fits(place: int) -> bool:
+            row = self._rows[place]
+            return exchange in (None, row.exchange) and kind in (None, row.instrument_type)
+
+        fitting = [(how, 0.0, place) for place, how in self._sure(text).items() if fits(place)]
+        if not fitting:
+            similar = dict(self._similar(text))
+            fitting = [(Found.SIMILAR, -like, at) for at, like in similar.items() if fits(at)]
         return [
             Match(
                 instrument=self._rows[place],

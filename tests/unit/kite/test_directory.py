@@ -125,6 +125,12 @@ def test_matches_are_ranked_filtered_and_limited(directory):
     assert directory.search("zzzz") == []
 
 
+def test_a_similar_spelling_is_found_where_only_another_exchange_has_the_exact_one(directory):
+    assert names(directory.search("infosys ltd")) == ["BSE:INFY"]
+    assert names(directory.search("infosys ltd", exchange="NSE"))[0] == "NSE:INFY"
+    assert directory.search("infosys ltd", kind="FUT") == []
+
+
 @pytest.mark.parametrize("query", ["", "  ", "x" * 101])
 def test_a_query_without_words_is_refused(directory, query):
     with pytest.raises(InvalidValue, match="query"):
