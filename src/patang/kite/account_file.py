@@ -13,7 +13,6 @@ import logging
 import os
 import struct
 import sys
-import threading
 import zlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import TypeVar
 import msgspec
 
 from patang.kite.account_state import AccountState
+from patang.kite.blocking import lock_between_threads
 from patang.kite.errors import AccountStateUnusable
 
 _log = logging.getLogger("patang.kite.limits")
@@ -94,7 +94,7 @@ class AccountFile:
         self._distrusted = distrusted
         self._opened: tuple[int, int] | None = None
         # The system's lock does not keep the threads of one process apart.
-        self._threads = threading.Lock()
+        self._threads = lock_between_threads()
 
     async def change(self, work: Callable[[AccountState], T]) -> T:
         """Let ``work`` change the state while nobody else does, and keep what it made.
@@ -235,7 +235,7 @@ class AccountMemory:
 
     def __init__(self) -> None:
         self._state = AccountState()
-        self._threads = threading.Lock()
+        self._threads = lock_between_threads()
 
     async def change(self, work: Callable[[AccountState], T]) -> T:
         """Let ``work`` change the state while no other thread does."""

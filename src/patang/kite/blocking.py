@@ -136,6 +136,11 @@ def in_background(work: Callable[[], None], name: str) -> None:
     threading.Thread(target=work, name=name, daemon=True).start()
 
 
+def lock_between_threads() -> threading.Lock:
+    """For what blocking clients, each with a thread of its own, share; held for moments only."""
+    return threading.Lock()
+
+
 class Twin:
     """Base of a blocking twin: an asynchronous object, and the thread that its calls run on."""
 

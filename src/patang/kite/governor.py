@@ -10,7 +10,6 @@ import hashlib
 import heapq
 import logging
 import os
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
@@ -38,6 +37,7 @@ from patang.kite.account_state import (
     take,
     withdraw,
 )
+from patang.kite.blocking import lock_between_threads
 from patang.kite.clock import Clock, SystemClock, sleep_or_event
 from patang.kite.errors import AccountStateUnusable
 from patang.kite.outcome import is_unsent
@@ -126,7 +126,7 @@ class Governor:
         self._holder = int.from_bytes(os.urandom(7), "big")
         self._sequence = count()
         self._lines: dict[str, list[_Waiter]] = {}
-        self._lining_up = threading.Lock()
+        self._lining_up = lock_between_threads()
         self._store: AccountFile | AccountMemory = AccountMemory()
         if path is not None:
             self._store = AccountFile(Path(path), repaired=self._check, distrusted=self._distrusted)
