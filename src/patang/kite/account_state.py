@@ -69,7 +69,7 @@ class DayCount(msgspec.Struct):
 class AccountState(msgspec.Struct):
     """All that is shared. It is bounded: old slots, days and modification counts are dropped.
 
-    ``seen_ns`` is what the clock showed last: see ``follow_clock``.
+    ``seen_ns`` is where the scale of seconds stood last: see ``follow_clock``.
     """
 
     version: int = 1
@@ -81,7 +81,11 @@ class AccountState(msgspec.Struct):
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """Now, by our clock and by the earliest and latest that the server's may show. UTC."""
+    """Now, to count seconds by and to tell the day by.
+
+    ``now_ns`` is on a scale that setting the machine's clock does not move: ``clock.steady_ns``.
+    The other two are the earliest and latest that the server's clock may show, UTC.
+    """
 
     now_ns: int
     server_earliest_ns: int
@@ -201,9 +205,9 @@ def distrust(state: AccountState, limits: Limits, bucket: str, moment: Moment) -
 
 
 def follow_clock(state: AccountState, now_ns: int) -> None:
-    """When the clock was set back, set the slots back with it: no order waits for the hour again.
+    """When the scale began anew, as after a restart of the machine, set the slots back with it.
 
-    They are held at least as long as before, because time went by since the clock was seen last.
+    They are held at least as long as before, because time went by since it was seen last.
     """
     back_ns, state.seen_ns = state.seen_ns - now_ns, now_ns
     if back_ns <= 0:

@@ -24,6 +24,10 @@ class SystemClock:
         """UTC nanoseconds since 1970."""
         return time.time_ns()
 
+    def steady_ns(self) -> int:
+        """Nanoseconds that no setting of the clock moves, one scale for all processes of a host."""
+        return time.monotonic_ns()
+
     async def sleep(self, seconds: float) -> None:
         """Wait that long."""
         await asyncio.sleep(seconds)
@@ -45,3 +49,8 @@ async def sleep_or_event(clock: Clock, seconds: float, event: asyncio.Event) -> 
 
 async def _until_set(event: asyncio.Event) -> None:
     await event.wait()
+
+
+def steady_ns(clock: Clock) -> int:
+    """A scale to count seconds by: the machine's clock may be set by hand, a venue's cannot."""
+    return clock.steady_ns() if isinstance(clock, SystemClock) else clock.now_ns()

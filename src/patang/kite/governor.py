@@ -38,7 +38,7 @@ from patang.kite.account_state import (
     withdraw,
 )
 from patang.kite.blocking import lock_between_threads
-from patang.kite.clock import Clock, SystemClock, sleep_or_event
+from patang.kite.clock import Clock, SystemClock, sleep_or_event, steady_ns
 from patang.kite.errors import AccountStateUnusable
 from patang.kite.outcome import is_unsent
 from patang.kite.server_clock import ServerClock
@@ -306,7 +306,7 @@ class Governor:
 
     def _with_horizon(self, ask: Ask) -> Ask:
         # A process may die with its request on the way; one that is alone needs no such date.
-        horizon_ns = self._clock.now_ns() + ask.horizon_ns if self.is_shared else NEVER_NS
+        horizon_ns = steady_ns(self._clock) + ask.horizon_ns if self.is_shared else NEVER_NS
         return msgspec.structs.replace(ask, horizon_ns=horizon_ns)
 
     def _bucket(self, rate: RateClass) -> str:
@@ -315,7 +315,9 @@ class Governor:
     def _moment(self) -> Moment:
         now_ns = self._clock.now_ns()
         return Moment(
-            now_ns, self.server_clock.earliest_ns(now_ns), self.server_clock.latest_ns(now_ns)
+            steady_ns(self._clock),
+            self.server_clock.earliest_ns(now_ns),
+            self.server_clock.latest_ns(now_ns),
         )
 
     def _class_state(self, state: AccountState, rate: RateClass, lane: Lane) -> ClassState:
@@ -338,7 +340,7 @@ class Governor:
         )
 
     def _check(self, state: AccountState) -> None:
-        check(state, self.limits, self._clock.now_ns())
+        check(state, self.limits, steady_ns(self._clock))
 
     def _distrusted(self) -> AccountState:
         state = AccountState()

@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from patang.domain.errors import InvalidValue
+from patang.domain.market import NS_PER_SECOND
 from patang.kite import ConnectFailed, NetworkException, TokenException
+from patang.kite.clock import SystemClock
 from patang.kite.errors import LimitReached
 from patang.kite.governor import Governor, Lane, Limits
 from patang.wire.endpoints import RateClass
@@ -371,3 +373,37 @@ def test_clients_of_several_threads_take_turns_at_one_governor(tmp_path, is_shar
     assert len(sent) == 24
     assert all(later - earlier >= 0.99 for earlier, later in zip(sent, sent[8:], strict=False))
     assert governor.waiting == 0
+
+
+class SteppedClock(SystemClock):
+    """A machine's clock that a time server sets, while a second stays a second."""
+
+    def __init__(self) -> None:
+        self.wall_ns = 1_767_589_215 * NS_PER_SECOND
+        self.since_start_ns = 50 * NS_PER_SECOND
+
+    def now_ns(self) -> int:
+        return self.wall_ns
+
+    def steady_ns(self) -> int:
+        return self.since_start_ns
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+@pytest.mark.parametrize("step_s", [-3_600, -2, 2, 3_600])
+async def test_setting_the_machines_clock_neither_frees_nor_holds_a_slot(
+    tmp_path, is_shared, step_s
+):
+    clock = SteppedClock()
+    governor = Governor(clock, path=tmp_path / "account.state" if is_shared else None)
+    for _ in range(governor.limits.orders_per_second):
+        async with governor.slot():
+            pass
+    clock.wall_ns += step_s * NS_PER_SECOND
+    clock.since_start_ns += NS_PER_SECOND // 2
+    after_half_a_second = governor.state().classes[RateClass.ORDER]
+    assert after_half_a_second.held[0] == governor.limits.orders_per_second
+    assert after_half_a_second.wait_s == pytest.approx(0.5)
+    clock.since_start_ns += NS_PER_SECOND // 2
+    assert governor.state().classes[RateClass.ORDER].can_go_now
+    governor.close()
