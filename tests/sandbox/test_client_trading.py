@@ -185,6 +185,9 @@ async def test_a_resting_order_is_cancelled(sandbox, token):
         await session.wait_for(
             lambda told: any(e.status is OrderStatus.CANCELLED for e in session.of(OrderUpdated))
         )
+        (order,) = (await session.broker.snapshot()).orders
+    assert (order.order_id, order.status) == (order_id, OrderStatus.CANCELLED)
+    assert order.filled_quantity == 0
 
 
 @asynccontextmanager

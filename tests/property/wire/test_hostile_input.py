@@ -12,7 +12,7 @@ from patang.wire.envelope import decode_success, encode_success
 from patang.wire.errors import DataException, InputException, KiteError
 from patang.wire.forms import PlaceForm, parse_modify, parse_place, to_form
 from patang.wire.instruments import COLUMNS, decode_instruments_csv
-from patang.wire.messages import BadMessage, decode_request, decode_text
+from patang.wire.messages import BadMessage, ServerText, decode_request, decode_text
 from patang.wire.rows import OrderRow, Positions, QuoteRow
 
 json_values = st.recursive(
@@ -44,12 +44,12 @@ def refusal(expected, call, *arguments):
 
 @given(documents | st.text(max_size=100))
 def test_any_server_text_is_read_without_raising(text):
-    decode_text(text)
+    assert isinstance(decode_text(text), ServerText)
 
 
 @given(st.sampled_from(["order", "error", "message", "x"]), json_values)
 def test_any_content_of_a_known_frame_is_read_without_raising(kind, content):
-    decode_text(json.dumps({"type": kind, "data": content}))
+    assert isinstance(decode_text(json.dumps({"type": kind, "data": content})), ServerText)
 
 
 @given(documents | st.text(max_size=100))

@@ -312,7 +312,9 @@ async def test_closing_ends_an_iteration_that_is_waiting(ticker):
     async with feed:
         consuming = asyncio.create_task(consume())
         await until(lambda: bool(seen))
+        assert not consuming.done()
     await asyncio.wait_for(consuming, 1)
+    assert isinstance(seen[0], FeedConnected)
 
 
 async def test_an_error_in_the_users_block_comes_out_as_it_is(ticker):

@@ -27,8 +27,10 @@ async def test_a_sleeper_wakes_when_the_clock_has_passed_its_time():
 
 
 async def test_sleeping_until_a_past_time_returns_at_once():
+    clock = SimClock(10)
     async with asyncio.timeout(5):
-        await sleep_until(SimClock(10), 5)
+        await sleep_until(clock, 5)
+    assert clock.now_ns() == 10
 
 
 def test_a_world_that_is_behind_is_waited_for():
@@ -48,5 +50,7 @@ def test_a_world_at_speed_runs_on_between_synchronisations():
 
 
 async def test_sleeping_in_a_fast_world_is_short():
+    clock = VenueClock(0, speed=1e6)
     async with asyncio.timeout(5):
-        await VenueClock(0, speed=1e6).sleep(60)
+        await clock.sleep(60)
+    assert clock.now_ns() >= 60 * NS_PER_SECOND

@@ -194,10 +194,3 @@ async def test_a_text_that_waits_is_sent_before_the_close(prices):
         ticker.close_all()
     assert socket.frames == [b"update"]
     assert socket.closed_with == 1001
-
-
-def test_a_ticker_without_connections_has_nothing_to_do():
-    ticker = Ticker()
-    ticker.publish([1])
-    ticker.send_text("AB1234", "text")
-    ticker.close_all()
