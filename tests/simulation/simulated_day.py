@@ -15,7 +15,7 @@ from patang.rules.ist import at_ist
 from patang.runtime.simulation import simulate
 from patang.runtime.strategies import load_strategies
 from patang.simulator.exchange import Exchange
-from patang.simulator.universe import default_market
+from patang.simulator.worlds.universe import default_market
 from patang.storage.journal import Journal
 from patang.wire.translate import status_of
 from tests.builders import DAY, spec

@@ -28,7 +28,7 @@ from patang.kite import (
     TickMode,
 )
 from patang.runtime.sandbox_process import sandbox_process
-from patang.simulator.universe import NIFTY_50_TOKEN, SHARES
+from patang.simulator.worlds.universe import NIFTY_50_TOKEN, SHARES
 from tests.soak.breaking_proxy import BREAKS, BreakingProxy
 
 MS = 1_000_000

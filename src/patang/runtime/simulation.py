@@ -23,8 +23,8 @@ from patang.domain.messages import (
 from patang.engine.engine import Engine
 from patang.engine.strategy import Strategy
 from patang.runtime.turns import take_turn
-from patang.simulator.market import Market
 from patang.simulator.quote import Quote, QuoteLevel
+from patang.simulator.worlds.market import Market
 from patang.storage.journal import Journal
 
 

@@ -14,10 +14,10 @@ from starlette.websockets import WebSocket
 
 from patang.domain.errors import InvalidValue
 from patang.domain.market import NS_PER_SECOND
-from patang.sandbox import account_routes, order_routes, quote_routes
 from patang.sandbox.calls import Call, Csv, Handler, Query
 from patang.sandbox.login import finish_page, login_page
 from patang.sandbox.ready import ClockReading
+from patang.sandbox.routes import accounts, orders, quotes
 from patang.sandbox.sessions import BAD_ACCESS, Session
 from patang.sandbox.ticker import Subscriber, refuse
 from patang.sandbox.unserved import UNSERVED
@@ -40,25 +40,25 @@ JSON = "application/json"
 BODY_MAX = 1 << 20
 
 HANDLERS: dict[str, Handler] = {
-    "generate_session": account_routes.open_session,
-    "invalidate_session": account_routes.close_session,
-    "profile": account_routes.profile,
-    "margins": account_routes.margins,
-    "margins_segment": account_routes.segment_margins,
-    "instruments": quote_routes.all_instruments,
-    "instruments_exchange": quote_routes.exchange_instruments,
-    "place_order": order_routes.place,
-    "modify_order": order_routes.modify,
-    "cancel_order": order_routes.cancel,
-    "orders": order_routes.orders,
-    "order_history": order_routes.history,
-    "order_trades": order_routes.order_trades,
-    "trades": order_routes.trades,
-    "positions": account_routes.positions,
-    "holdings": account_routes.holdings,
-    "quote": quote_routes.quotes,
-    "ohlc": quote_routes.ohlc,
-    "ltp": quote_routes.ltp,
+    "generate_session": accounts.open_session,
+    "invalidate_session": accounts.close_session,
+    "profile": accounts.profile,
+    "margins": accounts.margins,
+    "margins_segment": accounts.segment_margins,
+    "instruments": quotes.all_instruments,
+    "instruments_exchange": quotes.exchange_instruments,
+    "place_order": orders.place,
+    "modify_order": orders.modify,
+    "cancel_order": orders.cancel,
+    "orders": orders.orders,
+    "order_history": orders.history,
+    "order_trades": orders.order_trades,
+    "trades": orders.trades,
+    "positions": accounts.positions,
+    "holdings": accounts.holdings,
+    "quote": quotes.quotes,
+    "ohlc": quotes.ohlc,
+    "ltp": quotes.ltp,
 }
 """What answers a route of the endpoint table, by the route's name; the rest is ``UNSERVED``."""
 

@@ -8,13 +8,13 @@ from patang.domain.market import NS_PER_SECOND
 from patang.sandbox import credentials
 from patang.sandbox.clock import VirtualClock
 from patang.sandbox.limits import RateLimiter
-from patang.sandbox.order_rows import postback
-from patang.sandbox.quote_rows import packet
+from patang.sandbox.rows.orders import postback
+from patang.sandbox.rows.quotes import packet
 from patang.sandbox.sessions import App, Session, Sessions
 from patang.sandbox.settings import SandboxSettings
 from patang.sandbox.ticker import Ticker
 from patang.simulator.orders import SimOrder
-from patang.simulator.universe import default_market
+from patang.simulator.worlds.universe import default_market
 from patang.wire.messages import OrderUpdate, encode_text
 from patang.wire.ticks import Packet, TickMode
 

@@ -4,14 +4,14 @@
 time with agents that trade; ``default_market`` builds a whole one from a seed.
 """
 
-from patang.simulator.account import Funds, Holding
+from patang.simulator.accounts.account import Funds, Holding
 from patang.simulator.errors import Refused
 from patang.simulator.exchange import Exchange
-from patang.simulator.market import Market
 from patang.simulator.orders import KiteStatus, OrderRequest, OrderState, SimOrder, SimTrade
 from patang.simulator.quote import Quote, QuoteLevel
-from patang.simulator.seeded import RandomSource, SeededSource
-from patang.simulator.universe import default_market, default_sessions
+from patang.simulator.worlds.market import Market
+from patang.simulator.worlds.seeded import RandomSource, SeededSource
+from patang.simulator.worlds.universe import default_market, default_sessions
 
 __all__ = [
     "Exchange",

@@ -10,14 +10,14 @@ from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.position import Position
 from patang.simulator import checks
-from patang.simulator.account import Account, Funds, Holding
-from patang.simulator.cover import check_cover
+from patang.simulator.accounts.account import Account, Funds, Holding
+from patang.simulator.accounts.cover import check_cover
 from patang.simulator.errors import Refused
 from patang.simulator.identifiers import OrderIds
 from patang.simulator.lifecycle import STOPS, Lifecycle
-from patang.simulator.mirror import Mirror
 from patang.simulator.orders import KiteStatus, OrderRequest, SimOrder, SimTrade
 from patang.simulator.quote import Quote
+from patang.simulator.tape.mirror import Mirror
 from patang.simulator.terms import Change, Terms, asked_terms, changed_terms
 from patang.simulator.venue import Venue
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from patang.domain.instrument import InstrumentId
-from patang.simulator.account import AgentAccount
+from patang.simulator.accounts.account import AgentAccount
 from patang.simulator.book import Execution, Resting
 from patang.simulator.venue import Venue
 

@@ -11,7 +11,7 @@ A partial fill adds an OPEN row. An IOC order ends COMPLETE, or CANCELLED with w
 from collections.abc import Callable, Iterable
 
 from patang.domain.enums import OrderType, Side, Validity
-from patang.simulator.account import Account
+from patang.simulator.accounts.account import Account
 from patang.simulator.book import Execution, Resting
 from patang.simulator.checks import protection_percent
 from patang.simulator.floor import Floor

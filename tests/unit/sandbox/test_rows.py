@@ -6,12 +6,12 @@ import pytest
 from patang.domain.enums import Exchange, OrderType, Product, Side, Validity
 from patang.domain.instrument import Instrument
 from patang.domain.position import Position
-from patang.sandbox.account_rows import margins_row, position_row
-from patang.sandbox.numbers import json_number
-from patang.sandbox.order_rows import history_rows, order_row, postback, trade_row
-from patang.sandbox.quote_rows import packet, quote_row
+from patang.sandbox.rows.accounts import margins_row, position_row
+from patang.sandbox.rows.numbers import json_number
+from patang.sandbox.rows.orders import history_rows, order_row, postback, trade_row
+from patang.sandbox.rows.quotes import packet, quote_row
 from patang.sandbox.sessions import App
-from patang.simulator.account import Funds
+from patang.simulator.accounts.account import Funds
 from patang.simulator.exchange import Exchange as SimExchange
 from patang.simulator.orders import OrderRequest
 from patang.wire.checksums import postback_checksum

@@ -2,7 +2,7 @@
 
 from patang.domain.enums import Product, Side
 from patang.domain.money import ZERO
-from patang.simulator.account import Account, PriceOf, order_exposure
+from patang.simulator.accounts.account import Account, PriceOf, order_exposure
 from patang.simulator.errors import Refused
 from patang.simulator.orders import SimOrder
 from patang.simulator.terms import Terms

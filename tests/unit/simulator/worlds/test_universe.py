@@ -6,7 +6,7 @@ import pytest
 
 from patang.domain.instrument import InstrumentId
 from patang.simulator import default_market, default_sessions
-from patang.simulator.universe import SHARES, default_instruments, tick_size
+from patang.simulator.worlds.universe import SHARES, default_instruments, tick_size
 
 
 def utc_ns(*fields):

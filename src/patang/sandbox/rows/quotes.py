@@ -2,7 +2,7 @@
 
 from patang.domain.instrument import Instrument
 from patang.domain.market import NS_PER_SECOND
-from patang.sandbox.numbers import json_number
+from patang.sandbox.rows.numbers import json_number
 from patang.simulator.quote import Quote, QuoteLevel
 from patang.wire.rows import DepthEntry, DepthRow, LtpRow, OhlcFields, OhlcRow, QuoteRow
 from patang.wire.ticks import DEPTH_LEVELS, Level, Packet, PacketKind, TickMode, is_index

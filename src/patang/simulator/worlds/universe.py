@@ -11,11 +11,11 @@ from patang.domain.enums import Exchange as ExchangeName
 from patang.domain.instrument import Instrument, InstrumentId, instrument_id
 from patang.rules.calendar import Calendar
 from patang.rules.ist import ist_date
-from patang.simulator.agents import FairValue, MarketMaker, NoiseTrader, TrendFollower
 from patang.simulator.exchange import Exchange, Session
-from patang.simulator.market import Actor, IndexFollower, Market
-from patang.simulator.seeded import RandomSource, SeededSource
 from patang.simulator.venue import Venue
+from patang.simulator.worlds.agents import FairValue, MarketMaker, NoiseTrader, TrendFollower
+from patang.simulator.worlds.market import Actor, IndexFollower, Market
+from patang.simulator.worlds.seeded import RandomSource, SeededSource
 
 NIFTY_50 = instrument_id(ExchangeName.NSE, "NIFTY 50")
 NIFTY_50_TOKEN = 256_265

@@ -6,7 +6,7 @@ from typing import TypeVar
 from patang.domain.enums import Exchange
 from patang.domain.instrument import Instrument
 from patang.sandbox.calls import Call, Csv
-from patang.sandbox.quote_rows import ltp_row, ohlc_row, quote_row
+from patang.sandbox.rows.quotes import ltp_row, ohlc_row, quote_row
 from patang.simulator.quote import Quote
 from patang.wire.errors import InputException
 from patang.wire.instruments import encode_instruments_csv

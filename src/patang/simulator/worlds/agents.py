@@ -10,8 +10,8 @@ from collections import deque
 from patang.domain.market import NS_PER_SECOND
 from patang.simulator.book import Resting
 from patang.simulator.floor import Floor
-from patang.simulator.seeded import RandomSource
 from patang.simulator.venue import Venue
+from patang.simulator.worlds.seeded import RandomSource
 
 _SESSION_SECONDS = 22_500.0
 

@@ -3,7 +3,7 @@
 from patang.domain.enums import Validity
 from patang.domain.instrument import instrument_id
 from patang.sandbox.calls import Call
-from patang.sandbox.order_rows import history_rows, order_row, trade_row
+from patang.sandbox.rows.orders import history_rows, order_row, trade_row
 from patang.simulator.orders import OrderRequest, SimOrder
 from patang.wire.forms import parse_cancel, parse_modify, parse_place
 from patang.wire.rows import OrderAck, OrderRow, TradeRow

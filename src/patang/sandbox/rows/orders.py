@@ -3,7 +3,7 @@
 from typing import Any
 
 from patang.domain.instrument import Instrument
-from patang.sandbox.numbers import json_number
+from patang.sandbox.rows.numbers import json_number
 from patang.sandbox.sessions import App
 from patang.simulator.orders import KiteStatus, OrderState, SimOrder, SimTrade
 from patang.wire.checksums import postback_checksum

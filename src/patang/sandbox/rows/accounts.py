@@ -8,9 +8,9 @@ from patang.domain.enums import OrderType, Product
 from patang.domain.instrument import Instrument
 from patang.domain.money import ZERO
 from patang.domain.position import Position
-from patang.sandbox.numbers import json_number
+from patang.sandbox.rows.numbers import json_number
 from patang.sandbox.sessions import Session
-from patang.simulator.account import Funds, Holding
+from patang.simulator.accounts.account import Funds, Holding
 from patang.wire.rows import (
     AvailableRow,
     HoldingRow,

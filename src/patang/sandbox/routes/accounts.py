@@ -1,13 +1,13 @@
 """Routes of the login, the user and the portfolio."""
 
-from patang.sandbox.account_rows import (
+from patang.sandbox.calls import Call
+from patang.sandbox.rows.accounts import (
     holding_row,
     margins_row,
     position_row,
     profile_row,
     session_row,
 )
-from patang.sandbox.calls import Call
 from patang.wire.errors import InputException
 from patang.wire.rows import (
     HoldingRow,

@@ -1,0 +1,1 @@
+"""The simulated exchange's state as the rows that Kite's JSON carries."""

@@ -1,0 +1,1 @@
+"""The trading day: phases, auctions, bands, breakers, square-off and settlement."""

@@ -1,0 +1,1 @@
+"""Markets that were: recorded ticks and bars played into the exchange, and candles out of it."""

@@ -1,0 +1,1 @@
+"""Standing instructions that wait for a price: GTTs and alerts."""

@@ -1,0 +1,1 @@
+"""What an order can be besides regular: after-market, cover, iceberg, sliced."""

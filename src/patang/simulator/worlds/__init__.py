@@ -1,0 +1,1 @@
+"""Made-up markets: instruments, reference paths, and the agents that trade around them."""
