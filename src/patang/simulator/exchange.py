@@ -12,6 +12,7 @@ from patang.domain.position import Position
 from patang.simulator import checks
 from patang.simulator.accounts.account import Account, Funds, Holding
 from patang.simulator.accounts.cover import check_cover
+from patang.simulator.agenda import Agenda
 from patang.simulator.errors import Refused
 from patang.simulator.identifiers import OrderIds
 from patang.simulator.lifecycle import STOPS, Lifecycle
@@ -51,6 +52,8 @@ class Exchange:
         self.on_trade: Callable[[SimTrade], None] = _ignore
         self.on_time: Callable[[int], None] = _ignore
         self.now_ns = 0
+        self.agenda = Agenda()
+        """Timers of the exchange; each runs at its own time, before anything later happens."""
         self._ids = OrderIds(worker)
         self._accounts: dict[str, Account] = {}
         self._lifecycle = Lifecycle(
@@ -100,12 +103,20 @@ class Exchange:
     def pass_time(self, at_ns: int) -> int:
         """Move the clock to ``at_ns`` if that is later; return what it shows.
 
-        Whatever is due before then, as ``on_time`` knows it, happens first.
+        Whatever is due before then, as the agenda and ``on_time`` know it, happens first.
         """
         if at_ns > self.now_ns:
             self.on_time(at_ns)
-            self.now_ns = at_ns
+            self.run_agenda(at_ns)
+            self.now_ns = max(self.now_ns, at_ns)
         return self.now_ns
+
+    def run_agenda(self, until_ns: int) -> None:
+        """Run the timers due up to and at ``until_ns``, each at its own time."""
+        while (entry := self.agenda.take_due(until_ns)) is not None:
+            self.now_ns = max(self.now_ns, entry.due_ns)
+            if entry.action is not None:
+                entry.action(self.now_ns)
 
     def set_index(self, instrument: InstrumentId, level: Decimal, at_ns: int) -> None:
         """Publish an index's value, in rupees (points)."""

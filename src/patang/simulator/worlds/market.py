@@ -6,10 +6,8 @@ from typing import Protocol
 
 from patang.domain.instrument import InstrumentId
 from patang.domain.market import NS_PER_SECOND
+from patang.simulator.agenda import FOREVER_NS
 from patang.simulator.exchange import Exchange, Session
-
-FOREVER_NS = 1 << 62
-"""Later than any time: what never happens is due then."""
 
 
 class Actor(Protocol):
@@ -103,12 +101,14 @@ class Market:
         try:
             while due_list[0][0] <= to_ns:
                 at_ns, number, actor = due_list[0]
+                exchange.run_agenda(at_ns)
                 self.now_ns = exchange.now_ns = at_ns
                 due_ns = actor.act(at_ns)
                 if number:
                     due_ns = self._in_session(due_ns)
                 heapreplace(due_list, (due_ns, number, actor))
                 self.actions += 1
+            exchange.run_agenda(to_ns)
         finally:
             self._is_advancing = False
         self.now_ns = exchange.now_ns = to_ns
