@@ -42,6 +42,8 @@ class Floor:
         """Remember that what the venue shows has changed."""
         venue.changed_ns = at_ns
         self._changed[venue.instrument.id] = None
+        if venue.watcher is not None:
+            venue.watcher(at_ns)
 
     def take_changed(self) -> list[InstrumentId]:
         """Instruments whose quote changed since the last call, in the order they first did."""

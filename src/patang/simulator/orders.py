@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -44,6 +45,9 @@ _RESTING = frozenset({KiteStatus.OPEN, KiteStatus.TRIGGER_PENDING})
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a user asks for. Prices are rupees; ``market_protection`` is percent, -1 automatic.
 
+    ``app_id`` is the app that asked, None for the broker itself. ``origin`` says what else placed
+    the order, JSON-ready (``{"gtt": 1}``): the order row's ``meta`` begins with it.
+
     Source: Kite Connect v3, orders, placing orders.
     """
 
@@ -59,6 +63,8 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     market_protection: Decimal | None = None
     disclosed_quantity: int = 0
     tag: str | None = None
+    app_id: int | None = None
+    origin: dict[str, Any] = {}
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,5 +1,6 @@
 """Where one instrument trades: its book, its stop orders, and the tape of its day."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from patang.domain.enums import Side
@@ -33,6 +34,7 @@ class Venue:
         "turnover_ticks",
         "upper_ticks",
         "volume",
+        "watcher",
     )
 
     def __init__(self, instrument: Instrument, previous_close: Decimal) -> None:
@@ -51,6 +53,8 @@ class Venue:
         self.open_ticks = self.high_ticks = self.low_ticks = 0
         self.volume = 0
         self.turnover_ticks = 0
+        self.watcher: Callable[[int], None] | None = None
+        """Called with each change (UTC ns) while set; it must not call back into the exchange."""
 
     def _to_ticks_up(self, price: Decimal) -> int:
         return self.instrument.to_ticks(self.instrument.round_price(price, "up"))
