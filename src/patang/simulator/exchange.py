@@ -1,6 +1,7 @@
 """The exchange and the broker before it: accounts, checks, books, and the life of every order."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 
 import msgspec
@@ -9,6 +10,7 @@ from patang.domain.enums import OrderType, Product, Validity
 from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.position import Position
+from patang.rules.ist import ist_date
 from patang.simulator import checks
 from patang.simulator.accounts.account import Account, Funds, Holding
 from patang.simulator.accounts.cover import check_cover
@@ -99,6 +101,11 @@ class Exchange:
     def is_open(self, at_ns: int) -> bool:
         """Whether continuous trading runs; always, for an exchange without sessions."""
         return not self.sessions or any(start <= at_ns < end for start, end in self.sessions)
+
+    @staticmethod
+    def today(at_ns: int) -> date:
+        """The day in India at an instant: the one whose rules hold."""
+        return ist_date(at_ns)
 
     def pass_time(self, at_ns: int) -> int:
         """Move the clock to ``at_ns`` if that is later; return what it shows.
@@ -218,7 +225,7 @@ class Exchange:
         venue = self.venue(request.instrument)
         checks.check_request(venue.instrument, request)
         terms = checks.settle_terms(venue, request.side, asked_terms(request))
-        self._check_session(request.product, at_ns)
+        self._check_session(venue, request.product, at_ns)
         order = SimOrder(
             order_id="",
             user_id=user_id,
@@ -234,11 +241,14 @@ class Exchange:
             disclosed_quantity=terms.disclosed_quantity,
             market_protection=terms.market_protection,
             tags=terms.tags,
+            parent_order_id=request.parent_order_id,
+            placed_by=request.placed_by or user_id,
+            meta=dict(request.origin),
         )
         check_cover(account, order, terms, terms.quantity, self.last_price)
         order.order_id = self._ids.make(at_ns)
         account.orders[order.order_id] = order
-        account.working[order.order_id] = order
+        account.add_working(order)
         self._lifecycle.admit(venue, order, at_ns)
         return order
 
@@ -271,7 +281,7 @@ class Exchange:
             raise Refused("InputException", _BUSY.format("modified"))
         if order.modifications >= MAX_MODIFICATIONS:
             raise Refused("InputException", "Maximum allowed order modifications exceeded.")
-        self._check_session(order.product, at_ns)
+        self._check_session(self.venue(order.instrument), order.product, at_ns)
         change = Change(
             quantity=quantity,
             price=price,
@@ -315,8 +325,8 @@ class Exchange:
             raise Refused("UserException", f"There is no account {user_id!r}.")
         return account
 
-    def _check_session(self, product: Product, at_ns: int) -> None:
-        if self.is_open(at_ns):
+    def _check_session(self, venue: Venue, product: Product, at_ns: int) -> None:
+        if venue.phase is not None and self.is_open(at_ns):
             return
         what = "MIS (intraday) are blocked" if product is Product.MIS else "Orders are blocked"
         raise Refused(

@@ -88,6 +88,7 @@ class Lifecycle:
         order.disclosed_quantity = terms.disclosed_quantity
         order.market_protection = terms.market_protection
         order.tags = terms.tags
+        self._accounts[order.user_id].work_changed(order)
         order.record(KiteStatus.MODIFIED, at_ns)
         if not keeps_place:
             self._stand(venue, order, at_ns, waits=waits)
@@ -124,6 +125,7 @@ class Lifecycle:
         if order.order_type is OrderType.SL_M:
             percent = protection_percent(venue, order.market_protection)
             order.price = venue.price(venue.protected_ticks(order.side, percent))
+            self._accounts[order.user_id].work_changed(order)
         self._enter_book(venue, order, at_ns)
 
     def _enter_book(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
@@ -168,6 +170,7 @@ class Lifecycle:
             time_ns=at_ns,
         )
         account.book(trade, venue.instrument.multiplier)
+        account.work_changed(order)
         self._on_trade(trade)
         if side is not execution.maker:
             return  # The incoming order's states follow when it has traded all it can.
@@ -197,7 +200,7 @@ class Lifecycle:
         if status is KiteStatus.CANCELLED:
             order.cancelled_quantity = order.pending_quantity
             order.pending_quantity = 0
-        del self._accounts[order.user_id].working[order.order_id]
+        self._accounts[order.user_id].remove_working(order)
         order.record(status, at_ns, message)
         self._on_order(order)
 

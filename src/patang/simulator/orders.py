@@ -15,6 +15,8 @@ class KiteStatus(StrEnum):
     """The texts of an order row's ``status``. Source: Kite Connect v3, order statuses."""
 
     PUT_ORDER_REQ_RECEIVED = "PUT ORDER REQ RECEIVED"
+    AMO_REQ_RECEIVED = "AMO REQ RECEIVED"
+    MODIFY_AMO_REQ_RECEIVED = "MODIFY AMO REQ RECEIVED"
     VALIDATION_PENDING = "VALIDATION PENDING"
     OPEN_PENDING = "OPEN PENDING"
     OPEN = "OPEN"
@@ -22,7 +24,9 @@ class KiteStatus(StrEnum):
     MODIFY_VALIDATION_PENDING = "MODIFY VALIDATION PENDING"
     MODIFY_PENDING = "MODIFY PENDING"
     MODIFIED = "MODIFIED"
+    NOT_MODIFIED = "NOT MODIFIED"
     CANCEL_PENDING = "CANCEL PENDING"
+    NOT_CANCELLED = "NOT CANCELLED"
     COMPLETE = "COMPLETE"
     CANCELLED = "CANCELLED"
     REJECTED = "REJECTED"
@@ -34,16 +38,20 @@ class KiteStatus(StrEnum):
 
     @property
     def is_resting(self) -> bool:
-        """Whether the order stands in the book or waits for its trigger."""
+        """Whether the order stands in the book, or waits for its trigger or the market."""
         return self in _RESTING
 
 
 _DONE = frozenset({KiteStatus.COMPLETE, KiteStatus.CANCELLED, KiteStatus.REJECTED})
-_RESTING = frozenset({KiteStatus.OPEN, KiteStatus.TRIGGER_PENDING})
+_RESTING = frozenset({KiteStatus.OPEN, KiteStatus.TRIGGER_PENDING, KiteStatus.AMO_REQ_RECEIVED})
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a user asks for. Prices are rupees; ``market_protection`` is percent, -1 automatic.
+
+    ``validity_ttl`` is minutes. ``algo_id`` is taken and kept, nothing depends on it.
+    ``parent_order_id`` is for second legs, ``placed_by`` for orders that someone else than the
+    user places: the broker's risk desk (``RMS``), a dealer. None is the user.
 
     ``app_id`` is the app that asked, None for the broker itself. ``origin`` says what else placed
     the order, JSON-ready (``{"gtt": 1}``): the order row's ``meta`` begins with it.
@@ -63,6 +71,14 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     market_protection: Decimal | None = None
     disclosed_quantity: int = 0
     tag: str | None = None
+    validity_ttl: int | None = None
+    iceberg_legs: int | None = None
+    iceberg_quantity: int | None = None
+    auction_number: str | None = None
+    autoslice: bool = False
+    algo_id: str | None = None
+    parent_order_id: str | None = None
+    placed_by: str | None = None
     app_id: int | None = None
     origin: dict[str, Any] = {}
 
@@ -88,6 +104,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exchange_ns: int | None
     update_ns: int | None
     status_message: str | None
+    status_message_raw: str | None = None
+    validity_ttl: int = 0
 
 
 class SimOrder(msgspec.Struct, kw_only=True):
@@ -97,6 +115,8 @@ class SimOrder(msgspec.Struct, kw_only=True):
     order stands here as the LIMIT it became. Absent prices are zero, as on the wire.
     ``order_ns`` is the last change at the broker, ``placed_ns`` the placement, ``exchange_ns`` the
     registration at the exchange, ``update_ns`` the last change there; UTC nanoseconds.
+    ``status_message`` is for people, ``status_message_raw`` the words of the risk system or the
+    exchange. ``meta`` is JSON-ready. ``validity_ttl`` is minutes, 0 where unused.
     """
 
     order_id: str
@@ -114,6 +134,11 @@ class SimOrder(msgspec.Struct, kw_only=True):
     market_protection: Decimal = ZERO
     status: KiteStatus = KiteStatus.PUT_ORDER_REQ_RECEIVED
     status_message: str | None = None
+    status_message_raw: str | None = None
+    parent_order_id: str | None = None
+    meta: dict[str, Any] = msgspec.field(default_factory=dict)
+    placed_by: str = ""
+    validity_ttl: int = 0
     exchange_order_id: str | None = None
     exchange_ns: int | None = None
     update_ns: int | None = None
@@ -141,6 +166,11 @@ class SimOrder(msgspec.Struct, kw_only=True):
         return self.request.product
 
     @property
+    def variety(self) -> Variety:
+        """regular, amo, co, iceberg, auction."""
+        return self.request.variety
+
+    @property
     def tag(self) -> str | None:
         """The user's own tag, None where there was none."""
         return self.request.tag
@@ -150,10 +180,13 @@ class SimOrder(msgspec.Struct, kw_only=True):
         """Mean price of the fills, rupees; zero before the first."""
         return self.filled_value / self.filled_quantity if self.filled_quantity else ZERO
 
-    def record(self, status: KiteStatus, at_ns: int, message: str | None = None) -> None:
-        """Move to ``status`` and add the history row."""
+    def record(
+        self, status: KiteStatus, at_ns: int, message: str | None = None, raw: str | None = None
+    ) -> None:
+        """Move to ``status`` and add the history row; ``raw`` is the message where not given."""
         self.status = status
         self.status_message = message
+        self.status_message_raw = raw = message if raw is None else raw
         if self.exchange_order_id is not None:
             self.update_ns = at_ns
         self.history.append(
@@ -176,6 +209,8 @@ class SimOrder(msgspec.Struct, kw_only=True):
                 exchange_ns=self.exchange_ns,
                 update_ns=self.update_ns,
                 status_message=message,
+                status_message_raw=raw,
+                validity_ttl=self.validity_ttl,
             )
         )
 

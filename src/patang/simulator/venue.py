@@ -6,6 +6,7 @@ from decimal import Decimal
 from patang.domain.enums import Side
 from patang.domain.instrument import Instrument
 from patang.domain.money import ZERO, to_paisa
+from patang.rules.session import PhaseKind
 from patang.simulator.book import Depth, OrderBook, Resting
 from patang.simulator.quote import Quote, QuoteLevel
 
@@ -30,6 +31,7 @@ class Venue:
         "low_ticks",
         "lower_ticks",
         "open_ticks",
+        "phase",
         "resting",
         "turnover_ticks",
         "upper_ticks",
@@ -39,6 +41,8 @@ class Venue:
 
     def __init__(self, instrument: Instrument, previous_close: Decimal) -> None:
         self.instrument = instrument
+        self.phase: PhaseKind | None = PhaseKind.CONTINUOUS
+        """What can be done with orders now; None while the market is closed."""
         self.book = OrderBook()
         self.resting: dict[str, Resting] = {}
         self._stops: dict[str, tuple[bool, int]] = {}

@@ -71,6 +71,17 @@ class Account:
         self.positions: dict[tuple[InstrumentId, Product], Position] = {}
         self.holdings: dict[InstrumentId, Holding] = {}
 
+    def add_working(self, order: SimOrder) -> None:
+        """A new order works from now on: it may trade, or block what it needs."""
+        self.working[order.order_id] = order
+
+    def work_changed(self, order: SimOrder) -> None:
+        """A working order has become smaller, or stands under other terms."""
+
+    def remove_working(self, order: SimOrder) -> None:
+        """The order has come to its end."""
+        del self.working[order.order_id]
+
     def book(self, trade: SimTrade, multiplier: int) -> None:
         """Let a trade move cash and position."""
         key = (trade.instrument, trade.product)
