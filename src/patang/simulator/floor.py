@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable
 
 from patang.domain.instrument import InstrumentId
 from patang.simulator.accounts.account import AgentAccount
-from patang.simulator.book import Execution, Resting
+from patang.simulator.book import Resting
 from patang.simulator.venue import Venue
 
 FIRST_TRADE_NUMBER = 10_000_001
 
-UserFill = Callable[[Venue, Resting, Execution, str, int], None]
-"""Called with (venue, the user's side, the execution, trade id, UTC ns) for each user's fill."""
+UserFill = Callable[[Venue, Resting, int, int, str, int, bool], None]
+"""Called for each user's fill with (venue, the user's side, units, ticks, trade id, UTC ns, whether
+that side rested)."""
 
 Release = Callable[[Venue, str, int], None]
 """Called with (venue, order id, UTC ns) for each stop order whose trigger was reached."""
@@ -65,13 +66,35 @@ class Floor:
                 taker_account.shares += signed
                 taker_account.cash_ticks -= signed * ticks
             else:
-                self._user_fill(venue, incoming, execution, str(trade_id), at_ns)
+                self._user_fill(venue, incoming, quantity, ticks, str(trade_id), at_ns, False)
             maker_account = agents.get(maker.owner)
             if maker_account is not None:
                 maker_account.shares -= signed
                 maker_account.cash_ticks += signed * ticks
             else:
-                self._user_fill(venue, maker, execution, str(trade_id), at_ns)
+                self._user_fill(venue, maker, quantity, ticks, str(trade_id), at_ns, True)
+        self.mark(venue, at_ns)
+
+    def trade_at(
+        self, venue: Venue, buy: Resting, sell: Resting, quantity: int, ticks: int, at_ns: int
+    ) -> None:
+        """Let two resting orders trade at a price that neither of them need have named.
+
+        For call auctions; the caller sees to it that both want the price and that ``quantity`` is
+        at most what each of them shows.
+        """
+        trade_id = str(self._trade_number)
+        self._trade_number += 1
+        venue.print_trade(ticks, quantity, at_ns)
+        for order in (buy, sell):
+            venue.book.trade(order, quantity)
+        for order, signed in ((buy, quantity), (sell, -quantity)):
+            account = self.agents.get(order.owner)
+            if account is not None:
+                account.shares += signed
+                account.cash_ticks -= signed * ticks
+            else:
+                self._user_fill(venue, order, quantity, ticks, trade_id, at_ns, True)
         self.mark(venue, at_ns)
 
     def run_triggers(self, venue: Venue, at_ns: int) -> None:
@@ -91,9 +114,16 @@ class Floor:
         *,
         rests: bool = True,
     ) -> Resting | None:
-        """An agent's limit order; return what rests of it, None where nothing does."""
+        """An agent's limit order; return what rests of it, None where nothing does.
+
+        While a call auction collects orders it rests, whatever stands against it.
+        """
         order = Resting(agent_id, is_buy, ticks, quantity)
         book = venue.book
+        if venue.collects:
+            book.add(order)
+            self.mark(venue, at_ns)
+            return order
         if book.crosses(is_buy, ticks):
             self.execute(venue, order, at_ns)
             if order.quantity and book.crosses(is_buy, ticks):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from patang.domain.enums import OrderType, Side, Validity
 from patang.simulator.accounts.account import Account
-from patang.simulator.book import Execution, Resting
+from patang.simulator.book import Resting
 from patang.simulator.checks import protection_percent
 from patang.simulator.floor import Floor
 from patang.simulator.orders import KiteStatus, SimOrder, SimTrade
@@ -151,12 +151,19 @@ class Lifecycle:
                 self._on_order(order)
 
     def _book_fill(
-        self, venue: Venue, side: Resting, execution: Execution, trade_id: str, at_ns: int
+        self,
+        venue: Venue,
+        side: Resting,
+        quantity: int,
+        ticks: int,
+        trade_id: str,
+        at_ns: int,
+        rested: bool,
     ) -> None:
         account = self._accounts[side.owner]
         order = account.orders[side.order_id]
-        price = venue.price(execution.ticks)
-        order.fill(execution.quantity, price)
+        price = venue.price(ticks)
+        order.fill(quantity, price)
         trade = SimTrade(
             trade_id=trade_id,
             order_id=order.order_id,
@@ -164,7 +171,7 @@ class Lifecycle:
             user_id=side.owner,
             instrument=order.instrument,
             side=order.side,
-            quantity=execution.quantity,
+            quantity=quantity,
             price=price,
             product=order.product,
             time_ns=at_ns,
@@ -172,9 +179,9 @@ class Lifecycle:
         account.book(trade, venue.instrument.multiplier)
         account.work_changed(order)
         self._on_trade(trade)
-        if side is not execution.maker:
-            return  # The incoming order's states follow when it has traded all it can.
-        self._rest_on(venue, order, at_ns)
+        if rested:
+            self._rest_on(venue, order, at_ns)
+        # The incoming order's states follow when it has traded all it can.
 
     def _rest_on(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
         """A resting order has become smaller: it stays open, or it is complete."""

@@ -13,6 +13,16 @@ from patang.simulator.quote import Quote, QuoteLevel
 BAND = Decimal("0.10")
 """Opening price band each side of the previous close. Source: SEBI, dynamic bands of F&O stocks."""
 
+COLLECTING = frozenset(
+    {
+        PhaseKind.PRE_OPEN_ENTRY,
+        PhaseKind.PRE_OPEN_LIMIT_ONLY,
+        PhaseKind.AUCTION_ENTRY,
+        PhaseKind.AUCTION_LIMIT_ONLY,
+    }
+)
+"""Phases in which a call auction collects orders."""
+
 
 class Venue:
     """One instrument's book and tape, in ticks. ``quote`` gives the rupees."""
@@ -23,6 +33,7 @@ class Venue:
         "book",
         "changed_ns",
         "close_ticks",
+        "closing_ticks",
         "high_ticks",
         "instrument",
         "last_quantity",
@@ -48,6 +59,8 @@ class Venue:
         self._stops: dict[str, tuple[bool, int]] = {}
         self._prices: dict[int, Decimal] = {}
         self.close_ticks = instrument.to_ticks(instrument.round_price(previous_close))
+        self.closing_ticks = 0
+        """Today's closing price once it is known; post-close orders trade at it."""
         self.lower_ticks = self._to_ticks_up(previous_close * (1 - BAND))
         self.upper_ticks = self._to_ticks_down(previous_close * (1 + BAND))
         self.last_ticks = self.close_ticks
@@ -72,6 +85,11 @@ class Venue:
         if price is None:
             price = self._prices[ticks] = self.instrument.from_ticks(ticks)
         return price
+
+    @property
+    def collects(self) -> bool:
+        """Whether orders are taken without trading, for a call auction."""
+        return self.phase in COLLECTING
 
     @property
     def last_price(self) -> Decimal:
