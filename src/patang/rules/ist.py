@@ -8,7 +8,7 @@ datetime.date(2026, 11, 20)
 '2026-11-21 06:00:00'
 """
 
-from datetime import date, timedelta, timezone
+from datetime import date, time, timedelta, timezone
 from functools import lru_cache
 
 from patang.domain.market import NS_PER_SECOND
@@ -29,6 +29,12 @@ def at_ist(day: date, hour: int, minute: int, second: int = 0) -> int:
     """The UTC instant, in nanoseconds, of a wall-clock time in India."""
     seconds = (day.toordinal() - _EPOCH_ORDINAL) * 86_400 + hour * 3_600 + minute * 60 + second
     return seconds * NS_PER_SECOND - IST_OFFSET_NS
+
+
+def ist_time(at_ns: int) -> time:
+    """The wall-clock time in India at a UTC instant; parts of a second are cut off."""
+    seconds = (at_ns + IST_OFFSET_NS) % NS_PER_DAY // NS_PER_SECOND
+    return time(seconds // 3_600, seconds // 60 % 60, seconds % 60)
 
 
 def format_ist(at_ns: int) -> str:
