@@ -1,1 +1,1 @@
-"""Standing instructions that wait for a price: GTTs and alerts."""
+"""What waits at the broker for a price: good-till-triggered orders and alerts."""
