@@ -28,12 +28,14 @@ async def serve(
     settings: SandboxSettings,
     *,
     on_ready: Callable[[Ready], None] | None = None,
+    on_running: "Callable[[Running], None] | None" = None,
     until_eof: bool = False,
 ) -> None:
     """Serve a world until SIGTERM or SIGINT, then end cleanly.
 
-    Writes the ready file and calls ``on_ready`` once requests are answered. With ``until_eof`` the
-    end of standard input is a signal to stop, too: it comes when a parent process is gone.
+    Writes the ready file and calls ``on_ready`` once requests are answered; ``on_running`` gets a
+    handle on the server then, for a program that serves in a thread of its own. With ``until_eof``
+    the end of standard input is a signal to stop, too: it comes when a parent process is gone.
 
     Raises:
         PortUnavailable: the port is taken or not allowed.
@@ -54,6 +56,8 @@ async def serve(
                 ready_file.publish(ready)
             if on_ready:
                 on_ready(ready)
+            if on_running:
+                on_running(Running(world, ready, asyncio.get_running_loop(), server))
 
         server = _Server(world, announce)
         if until_eof:
@@ -66,6 +70,22 @@ async def serve(
         except* PatangError as errors:
             # One clear error for the reader, not a group around it.
             raise errors.exceptions[0] from None
+
+
+class Running:
+    """A server that answers, for use from other threads: its world, and how to end it."""
+
+    def __init__(
+        self, world: World, ready: Ready, loop: asyncio.AbstractEventLoop, server: "_Server"
+    ) -> None:
+        self.world = world
+        self.ready = ready
+        self.loop = loop
+        self._server = server
+
+    def stop(self) -> None:
+        """Ask the server to end as a signal would; any thread may."""
+        self._server.should_exit = True
 
 
 def _stop_at_eof(server: "_Server") -> None:
