@@ -19,7 +19,7 @@ from patang.sandbox.login import finish_page, login_page
 from patang.sandbox.ready import ClockReading
 from patang.sandbox.routes import accounts, orders, quotes
 from patang.sandbox.sessions import BAD_ACCESS, Session
-from patang.sandbox.ticker import Subscriber, refuse
+from patang.sandbox.ticker import refuse
 from patang.sandbox.unserved import UNSERVED
 from patang.sandbox.world import World
 from patang.simulator.errors import Refused
@@ -186,9 +186,8 @@ def _tick_to(world: World) -> Callable[[WebSocket], Awaitable[None]]:
             await refuse(websocket)
             return
         await websocket.accept()
-        await world.ticker.serve(
-            websocket, Subscriber(session.user_id, world), lambda: world.now_ns
-        )
+        subscriber = world.ticker.connect(session.user_id, session.app.api_key, world)
+        await world.ticker.serve(websocket, subscriber, lambda: world.now_ns)
 
     return tick
 

@@ -17,6 +17,7 @@ from patang.sandbox.app import BODY_MAX, build_app
 from patang.sandbox.errors import PortUnavailable
 from patang.sandbox.ready import ClockReading, Ready, ReadyFile, ReadyUser
 from patang.sandbox.settings import HOST, SandboxSettings
+from patang.sandbox.ticker import Peer
 from patang.sandbox.world import World
 
 PUMP_INTERVAL_S = 0.015
@@ -150,6 +151,7 @@ class _Server(uvicorn.Server):
     def __init__(self, world: World, announce: Callable[[], None]) -> None:
         self._world = world
         self._announce = announce
+        world.ticker.stop_reading = self._stop_reading
         super().__init__(
             uvicorn.Config(
                 build_app(world),
@@ -172,6 +174,17 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=1,
             )
         )
+
+    def _stop_reading(self, peer: Peer, is_stopped: bool) -> None:
+        """Let a peer's bytes, its pings and its farewell too, wait in the machine's buffers."""
+        for connection in self.server_state.connections:
+            transport = connection.transport
+            if transport.get_extra_info("peername")[:2] != peer:
+                continue
+            if is_stopped:
+                transport.pause_reading()
+            else:
+                transport.resume_reading()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, then say so."""

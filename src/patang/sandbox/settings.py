@@ -8,6 +8,7 @@ import msgspec
 
 from patang.domain.errors import InvalidValue
 from patang.domain.market import NS_PER_SECOND
+from patang.sandbox.subscriber import TickerLimits
 
 HOST = "127.0.0.1"
 """The only address a sandbox listens on: whoever can reach it can log in."""
@@ -32,7 +33,9 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``port`` 0 takes any free one. ``speed`` is virtual seconds per real second; 0 freezes the
     clock. ``redirect_url`` is where the login page sends the browser, by default a page of the
     sandbox itself. ``rate_limits`` off lets any number of requests in. With ``one_session`` a new
-    login of a user ends the user's earlier session of the same app.
+    login of a user ends the user's earlier session of the same app. ``ticker`` says what a ticker
+    connection may carry; with ``ticker_greetings`` each begins with the two undocumented text
+    frames of the real server.
     """
 
     port: int = 0
@@ -44,6 +47,8 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     redirect_url: str | None = None
     rate_limits: bool = True
     one_session: bool = True
+    ticker: TickerLimits = TickerLimits()
+    ticker_greetings: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:

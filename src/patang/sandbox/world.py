@@ -5,17 +5,21 @@ import time
 
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
+from patang.rules.ist import format_ist
 from patang.sandbox import credentials
 from patang.sandbox.clock import VirtualClock
+from patang.sandbox.column_ticks import Columns
 from patang.sandbox.limits import RateLimiter
 from patang.sandbox.rows.orders import postback
 from patang.sandbox.rows.quotes import packet
-from patang.sandbox.sessions import App, Session, Sessions
+from patang.sandbox.apps import App, build_apps
+from patang.sandbox.sessions import Session, Sessions
 from patang.sandbox.settings import SandboxSettings
 from patang.sandbox.ticker import Ticker
 from patang.simulator.orders import SimOrder
 from patang.simulator.worlds.universe import default_market
 from patang.wire.messages import OrderUpdate, encode_text
+from patang.wire.rows import encode_row
 from patang.wire.ticks import Packet, TickMode
 
 # The market is computed in steps, so that one that cannot keep up is noticed within this much
@@ -34,12 +38,15 @@ class World:
 
     def __init__(self, settings: SandboxSettings, root: str) -> None:
         self.settings = settings
-        self.app = App(
-            app_id=1,
-            api_key=credentials.api_key(settings.seed),
-            api_secret=credentials.api_secret(settings.seed),
-            redirect_url=settings.redirect_url or f"{root}/connect/finish",
+        self.apps = build_apps(
+            settings.apps,
+            seed=settings.seed,
+            redirect_url=settings.redirect_url,
+            finish_url=f"{root}/connect/finish",
         )
+        self.app = self.apps[0]
+        """The app that the users are logged in with from the start."""
+        self._apps = {app.app_id: app for app in self.apps}
         self.market = default_market(settings.seed, settings.start_ns - WARM_UP_NS)
         self.market.advance(settings.start_ns)
         self.exchange = self.market.exchange
@@ -47,16 +54,24 @@ class World:
         self.exchange_names = tuple(sorted({one.exchange.value for one in self.instruments}))
         self._by_id = {one.id: one for one in self.instruments}
         self._by_token = {one.token: one for one in self.instruments}
-        self.sessions = Sessions((self.app,), seed=settings.seed, one_session=settings.one_session)
+        self.sessions = Sessions(self.apps, seed=settings.seed, one_session=settings.one_session)
         self.limiter = RateLimiter()
-        self.ticker = Ticker()
+        self.ticker = Ticker(settings.ticker)
+        if settings.ticker_greetings:
+            self.ticker.greetings = self._greetings
         self._packets: dict[tuple[int, TickMode], Packet] = {}
         self._is_behind = False
         for user in settings.users:
             self.exchange.open_account(user.user_id, user.cash)
         self.first_sessions: tuple[Session, ...] = tuple(
-            self.sessions.open(self.app, user.user_id, settings.start_ns) for user in settings.users
+            self.sessions.open(self.app, user.user_id, settings.start_ns)
+            for user in settings.users
+            if self.app.admits(user.user_id)
         )
+        watch = PriceWatch(self.exchange)
+        self.gtts = GttBook(self.exchange, watch)
+        self.alerts = AlertBook(self.exchange, watch)
+        self.postbacks = Postbacks()
         self.exchange.on_order = self._send_update
         self.clock = VirtualClock(settings.start_ns, settings.speed)
 
@@ -82,6 +97,8 @@ class World:
                 self.clock.fall_back_to(self.market.now_ns)
                 self._warn_once()
                 break
+        # What a command has just set off is due now, even where the clock stands still.
+        self.exchange.run_agenda(self.market.now_ns)
         return self.market.now_ns
 
     def publish(self) -> None:
@@ -102,6 +119,11 @@ class World:
             return self._by_token.get(int(text))
         return by_id
 
+    @property
+    def columns(self) -> Columns | None:
+        """The instruments without a book, for the ticker; None where every one has a book."""
+        return None
+
     def packet(self, token: int, mode: TickMode) -> Packet | None:
         """The newest ticker packet of a token; None for one that does not exist."""
         known = self._packets.get((token, mode))
@@ -114,10 +136,25 @@ class World:
         self._packets[token, mode] = made
         return made
 
+    def _greetings(self) -> tuple[str, str]:
+        """What a real server was seen to send right after the handshake.
+
+        Source: undocumented frames in logs of users (``instruments_meta``, ``app_code``).
+        """
+        count = len(self.instruments)
+        meta = {"count": count, "etag": f'W/"{self.settings.seed:x}-{count:x}"'}
+        stamp = format_ist(self.now_ns).replace(" ", "T") + "+05:30"
+        return (
+            encode_row({"type": "instruments_meta", "data": meta}).decode(),
+            encode_row({"type": "app_code", "timestamp": stamp}).decode(),
+        )
+
     def _send_update(self, order: SimOrder) -> None:
-        update = postback(order, self._by_id[order.instrument], self.app)
+        app_id = order.request.app_id
+        app = self.app if app_id is None else self._apps[app_id]
+        update = postback(order, self._by_id[order.instrument], app)
         if update is not None:
-            self.ticker.send_text(order.user_id, encode_text(OrderUpdate(update)))
+            self.ticker.send_update(order.user_id, encode_text(OrderUpdate(update)))
 
     def _warn_once(self) -> None:
         if not self._is_behind:

@@ -138,12 +138,32 @@ def is_index(token: int) -> bool:
     return token & 0xFF == Segment.INDICES
 
 
+def kind_of(token: int, mode: TickMode) -> PacketKind:
+    """What the server pushes for a token in ``mode``."""
+    if mode is TickMode.LTP:
+        return PacketKind.LTP
+    if is_index(token):
+        return PacketKind.INDEX_QUOTE if mode is TickMode.QUOTE else PacketKind.INDEX_FULL
+    return PacketKind.QUOTE if mode is TickMode.QUOTE else PacketKind.FULL
+
+
 def encode_frame(packets: Iterable[Packet]) -> bytes:
     """One binary message holding the packets; raises ``InvalidValue`` naming what does not fit."""
+    some = tuple(packets)
+    return frame_of(len(some), encode_bodies(some))
+
+
+def encode_bodies(packets: Iterable[Packet]) -> bytes:
+    """The packets, each behind its length: a message without its count; raises as above."""
     bodies = [encode_packet(packet) for packet in packets]
-    if len(bodies) > 0xFFFF:
-        raise InvalidValue("packets", f"{len(bodies)} do not fit one frame.", "Send at most 65535.")
-    return _U16.pack(len(bodies)) + b"".join(_U16.pack(len(body)) + body for body in bodies)
+    return b"".join(_U16.pack(len(body)) + body for body in bodies)
+
+
+def frame_of(count: int, *bodies: bytes) -> bytes:
+    """One binary message of ``count`` packets that are encoded already."""
+    if count > 0xFFFF:
+        raise InvalidValue("packets", f"{count} do not fit one frame.", "Send at most 65535.")
+    return _U16.pack(count) + b"".join(bodies)
 
 
 def encode_packet(packet: Packet) -> bytes:

@@ -3,16 +3,19 @@ import json
 
 import pytest
 
-from patang.sandbox.ticker import (
+from patang.domain.errors import InvalidValue
+from patang.sandbox.outgoing import Outgoing, Silence, UpdateFate
+from patang.sandbox.subscriber import (
     TEXTS_MAX,
     TOKEN_INTERVAL_NS,
     TRY_AGAIN_LATER,
     Subscriber,
-    Ticker,
+    TickerLimits,
 )
+from patang.sandbox.ticker import REPLACED, Ticker
 from patang.wire.connection import MAX_TOKENS
 from patang.wire.messages import SetMode, Subscribe, Unsubscribe, encode_request
-from patang.wire.ticks import Packet, PacketKind, TickMode, decode_frame
+from patang.wire.ticks import HEARTBEAT, Packet, PacketKind, TickMode, decode_frame
 
 NOW = 1_000 * TOKEN_INTERVAL_NS
 KINDS = {
@@ -27,6 +30,7 @@ class Prices:
 
     def __init__(self) -> None:
         self.last = {1: 100, 2: 200, 3: 300}
+        self.columns = None
 
     def packet(self, token: int, mode: TickMode) -> Packet | None:
         price = self.last.get(token)
@@ -148,7 +152,9 @@ class FakeSocket:
 
     def __init__(self, *, is_read: bool) -> None:
         self.is_read = is_read
+        self.scope = {"client": ("127.0.0.1", 40_001)}
         self.frames: list[bytes | str] = []
+        self.arrivals: asyncio.Queue[bytes] = asyncio.Queue()
         self.closed_with: int | None = None
 
     async def receive(self) -> dict:
@@ -158,6 +164,7 @@ class FakeSocket:
         if not self.is_read:
             await asyncio.Future()
         self.frames.append(data)
+        self.arrivals.put_nowait(data)
 
     async def send_text(self, data: str) -> None:
         await self.send_bytes(data.encode())
@@ -194,3 +201,104 @@ async def test_a_text_that_waits_is_sent_before_the_close(prices):
         ticker.close_all()
     assert socket.frames == [b"update"]
     assert socket.closed_with == 1001
+
+
+async def test_a_fourth_connection_ends_the_oldest_of_the_same_user_and_key(prices):
+    ticker = Ticker()
+    first, second, third = (ticker.connect("AB1234", "key", prices) for _ in range(3))
+    other_user = ticker.connect("CD5678", "key", prices)
+    other_key = ticker.connect("AB1234", "other", prices)
+    assert [one.close_code for one in ticker.connections()] == [None] * 5
+    fourth = ticker.connect("AB1234", "key", prices)
+    assert first.close_code == REPLACED
+    # The first is still on its way out when the fifth comes.
+    fifth = ticker.connect("AB1234", "key", prices)
+    assert second.close_code == REPLACED
+    assert [one.close_code for one in (third, fourth, fifth, other_user, other_key)] == [None] * 5
+    assert [one.number for one in (first, fifth)] == [1, 7]
+
+
+async def test_limits_are_settings(prices):
+    ticker = Ticker(TickerLimits(tokens_max=1, connections_max=1))
+    first = ticker.connect("AB1234", "key", prices)
+    ask(first, Subscribe((1, 2)))
+    assert set(sent(first)) == {1}
+    assert "Maximum of 1 instruments" in first.take_text()
+    ticker.connect("AB1234", "key", prices)
+    assert first.close_code == REPLACED
+
+
+@pytest.mark.parametrize("field", ["tokens_max", "connections_max", "token_interval_ns"])
+def test_limits_make_sense(field):
+    with pytest.raises(InvalidValue, match=field):
+        TickerLimits(**{field: -1})
+
+
+async def test_greetings_come_first(prices):
+    ticker = Ticker()
+    ticker.greetings = lambda: ("one", "two")
+    subscriber = ticker.connect("AB1234", "key", prices)
+    ticker.send_text("AB1234", "three")
+    assert [subscriber.take_text() for _ in range(3)] == ["one", "two", "three"]
+
+
+async def test_a_mute_connection_beats_on_and_says_nothing_else(prices, monkeypatch):
+    monkeypatch.setattr("patang.sandbox.ticker.HEARTBEAT_S", 0.04)
+    ticker = Ticker()
+    socket, subscriber = FakeSocket(is_read=True), Subscriber("AB1234", prices)
+    subscriber.silence = Silence.MUTE
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(ticker.serve(socket, subscriber, lambda: NOW))
+        ask(subscriber, Subscribe((1,)))
+        subscriber.push_text("lost")
+        assert [await socket.arrivals.get() for _ in range(2)] == [HEARTBEAT] * 2
+        subscriber.silence = Silence.NONE
+        ticker.close_all()
+    spoken = [frame for frame in socket.frames if frame != HEARTBEAT]
+    assert spoken == []
+    assert sent(subscriber) == {1: (PacketKind.QUOTE, 100)}, "ticks wait for the end of silence"
+
+
+async def test_a_half_open_connection_says_and_hears_nothing(prices, monkeypatch):
+    monkeypatch.setattr("patang.sandbox.ticker.HEARTBEAT_S", 0.02)
+    ticker = Ticker()
+    reading: list[tuple[tuple[str, int], bool]] = []
+    ticker.stop_reading = lambda peer, is_stopped: reading.append((peer, is_stopped))
+    socket, subscriber = FakeSocket(is_read=True), Subscriber("AB1234", prices)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(ticker.serve(socket, subscriber, lambda: NOW))
+        await asyncio.sleep(0)
+        subscriber.silence = Silence.HALF_OPEN
+        ask(subscriber, Subscribe((1,)))
+        await asyncio.sleep(0.1)
+        assert socket.frames == []
+        assert subscriber.modes == {}
+        subscriber.silence = Silence.NONE
+        ticker.close_all()
+    assert reading == [(("127.0.0.1", 40_001), True), (("127.0.0.1", 40_001), False)]
+
+
+def test_order_updates_pass_unless_somebody_decides_otherwise():
+    assert Outgoing().texts("AB1234", "a") == ["a"]
+
+
+def test_order_updates_are_dropped_doubled_and_reordered_on_purpose():
+    fates = {
+        "a": UpdateFate.HOLD,
+        "b": UpdateFate.PASS,
+        "c": UpdateFate.DROP,
+        "d": UpdateFate.DUPLICATE,
+        "e": UpdateFate.HOLD,
+    }
+    outgoing = Outgoing()
+    outgoing.decide = lambda _user, text: fates[text]
+    assert outgoing.texts("AB1234", "a") == []
+    assert outgoing.texts("CD5678", "b") == ["b"], "another user's updates keep their order"
+    assert [outgoing.texts("AB1234", text) for text in "bcde"] == [
+        ["b", "a"],
+        [],
+        ["d", "d"],
+        [],
+    ]
+    assert outgoing.release("AB1234") == ["e"]
+    assert outgoing.release("AB1234") == []

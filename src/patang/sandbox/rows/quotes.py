@@ -5,15 +5,10 @@ from patang.domain.market import NS_PER_SECOND
 from patang.sandbox.rows.numbers import json_number
 from patang.simulator.quote import Quote, QuoteLevel
 from patang.wire.rows import DepthEntry, DepthRow, LtpRow, OhlcFields, OhlcRow, QuoteRow
-from patang.wire.ticks import DEPTH_LEVELS, Level, Packet, PacketKind, TickMode, is_index
+from patang.wire.ticks import DEPTH_LEVELS, Level, Packet, TickMode, is_index, kind_of
 from patang.wire.times import format_ist
 
 _NO_LEVEL = DepthEntry()
-_KINDS = {
-    TickMode.LTP: (PacketKind.LTP, PacketKind.LTP),
-    TickMode.QUOTE: (PacketKind.QUOTE, PacketKind.INDEX_QUOTE),
-    TickMode.FULL: (PacketKind.FULL, PacketKind.INDEX_FULL),
-}
 
 
 def ltp_row(quote: Quote, instrument: Instrument) -> LtpRow:
@@ -54,15 +49,15 @@ def quote_row(quote: Quote, instrument: Instrument) -> QuoteRow:
 def packet(quote: Quote, instrument: Instrument, mode: TickMode) -> Packet:
     """What the ticker pushes in ``mode``, in wire integers."""
     wire = instrument.to_wire
-    tradable_kind, index_kind = _KINDS[mode]
+    kind = kind_of(instrument.token, mode)
     last_price = wire(quote.last_price)
     if mode is TickMode.LTP:
-        return Packet(instrument.token, tradable_kind, last_price)
+        return Packet(instrument.token, kind, last_price)
     at = quote.exchange_ns // NS_PER_SECOND
     if is_index(instrument.token):
         return Packet(
             instrument.token,
-            index_kind,
+            kind,
             last_price,
             open=wire(quote.open),
             high=wire(quote.high),
@@ -75,7 +70,7 @@ def packet(quote: Quote, instrument: Instrument, mode: TickMode) -> Packet:
     traded_ns = quote.last_trade_ns
     return Packet(
         instrument.token,
-        tradable_kind,
+        kind,
         last_price,
         last_quantity=quote.last_quantity,
         average_price=wire(quote.average_price),
