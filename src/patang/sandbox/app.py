@@ -17,8 +17,9 @@ from patang.domain.market import NS_PER_SECOND
 from patang.sandbox.calls import Call, Csv, Handler, Query
 from patang.sandbox.login import finish_page, login_page
 from patang.sandbox.ready import ClockReading
-from patang.sandbox.routes import accounts, orders, quotes
+from patang.sandbox.routes import accounts, alerts, gtt, orders, quotes
 from patang.sandbox.sessions import BAD_ACCESS, Session
+from patang.sandbox.settings import HOST
 from patang.sandbox.ticker import refuse
 from patang.sandbox.unserved import UNSERVED
 from patang.sandbox.world import World
@@ -59,11 +60,22 @@ HANDLERS: dict[str, Handler] = {
     "quote": quotes.quotes,
     "ohlc": quotes.ohlc,
     "ltp": quotes.ltp,
+    "place_gtt": gtt.place,
+    "get_gtts": gtt.listed,
+    "get_gtt": gtt.one,
+    "modify_gtt": gtt.modify,
+    "delete_gtt": gtt.delete,
+    "create_alert": alerts.create,
+    "get_alerts": alerts.listed,
+    "get_alert": alerts.one,
+    "modify_alert": alerts.modify,
+    "delete_alerts": alerts.delete,
+    "get_alert_history": alerts.history,
 }
 """What answers a route of the endpoint table, by the route's name; the rest is ``UNSERVED``."""
 
 # These bring their credentials as parameters; a header that some client sends along is ignored.
-_CREDENTIALS_IN_PARAMETERS = {"generate_session", "invalidate_session"}
+_CREDENTIALS_IN_PARAMETERS = {"generate_session", "renew_access_token", "invalidate_session"}
 
 _log = logging.getLogger("patang.sandbox")
 
@@ -120,6 +132,7 @@ def _admitted_call(world: World, endpoint: Endpoint, request: Request, form: Que
     caller: Session | None = None
     if endpoint.name not in _CREDENTIALS_IN_PARAMETERS:
         caller = _authenticate(world, request, now_ns)
+        caller.app.check_call(endpoint, request.client.host if request.client else HOST)
         _limit(world, endpoint, caller, now_ns)
     return Call(
         endpoint=endpoint,
@@ -183,6 +196,9 @@ def _tick_to(world: World) -> Callable[[WebSocket], Awaitable[None]]:
                 query.first("api_key"), query.first("access_token"), world.advance()
             )
         except TokenException:
+            await refuse(websocket)
+            return
+        if not session.app.has_market_data:
             await refuse(websocket)
             return
         await websocket.accept()

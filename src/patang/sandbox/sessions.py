@@ -7,7 +7,8 @@ import msgspec
 from patang.domain.market import NS_PER_SECOND
 from patang.rules.ist import next_token_expiry_ns
 from patang.sandbox import credentials
-from patang.wire.checksums import is_same_checksum, login_checksum
+from patang.sandbox.apps import App
+from patang.wire.checksums import is_same_checksum, login_checksum, refresh_checksum
 from patang.wire.errors import TokenException
 
 REQUEST_TOKEN_LIFE_NS = 180 * NS_PER_SECOND
@@ -17,17 +18,11 @@ BAD_CHECKSUM = "Invalid `checksum`."
 BAD_API_KEY = "Invalid `api_key`."
 
 
-class App(msgspec.Struct, frozen=True, kw_only=True):
-    """A registered Kite Connect app. ``app_id`` is the number that postbacks carry."""
-
-    app_id: int
-    api_key: str
-    api_secret: str
-    redirect_url: str
-
-
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A login of one user through one app; times are nanoseconds UTC of the virtual clock."""
+    """A login of one user through one app; times are nanoseconds UTC of the virtual clock.
+
+    ``refresh_token`` is empty for apps that have none.
+    """
 
     user_id: str
     app: App
@@ -35,6 +30,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     public_token: str
     opened_ns: int
     expires_ns: int
+    refresh_token: str = ""
 
 
 class _PendingLogin(msgspec.Struct, frozen=True):
@@ -53,6 +49,7 @@ class Sessions:
         self._issued: Counter[tuple[str, str]] = Counter()
         self._pending: dict[str, _PendingLogin] = {}
         self._open: dict[str, Session] = {}
+        self._renewable: dict[str, Session] = {}
 
     def app(self, api_key: str) -> App | None:
         """The app with that key."""
@@ -73,9 +70,7 @@ class Sessions:
         Raises:
             TokenException: unknown app, wrong checksum, or a token that is spent or too old.
         """
-        app = self._apps.get(api_key)
-        if app is None:
-            raise TokenException(BAD_API_KEY)
+        app = self._known(api_key)
         expected = login_checksum(api_key, request_token, app.api_secret)
         if not is_same_checksum(checksum, expected):
             raise TokenException(BAD_CHECKSUM)
@@ -85,8 +80,22 @@ class Sessions:
         del self._pending[request_token]
         return self.open(app, login.user_id, now_ns)
 
-    def open(self, app: App, user_id: str, now_ns: int) -> Session:
-        """Log a user in."""
+    def renew(self, api_key: str, refresh_token: str, checksum: str, now_ns: int) -> Session:
+        """A new session for a refresh token, which stays good until it is closed.
+
+        Raises:
+            TokenException: unknown app, wrong checksum, or no such refresh token.
+        """
+        app = self._known(api_key)
+        expected = refresh_checksum(api_key, refresh_token, app.api_secret)
+        if not is_same_checksum(checksum, expected):
+            raise TokenException(BAD_CHECKSUM)
+        earlier = self._renewable_session(api_key, refresh_token)
+        self._open.pop(earlier.access_token, None)
+        return self.open(app, earlier.user_id, now_ns, refresh_token)
+
+    def open(self, app: App, user_id: str, now_ns: int, refresh_token: str = "") -> Session:
+        """Log a user in; a session that is renewed keeps its refresh token."""
         if self._one_session:
             earlier = [
                 token
@@ -102,8 +111,11 @@ class Sessions:
             public_token=self._next_token("public", user_id),
             opened_ns=now_ns,
             expires_ns=next_token_expiry_ns(now_ns),
+            refresh_token=refresh_token or self._new_refresh_token(app, user_id),
         )
         self._open[session.access_token] = session
+        if session.refresh_token:
+            self._renewable[session.refresh_token] = session
         return session
 
     def verify(self, api_key: str, access_token: str, now_ns: int) -> Session:
@@ -123,6 +135,26 @@ class Sessions:
     def close(self, session: Session) -> None:
         """Log out."""
         self._open.pop(session.access_token, None)
+
+    def close_renewal(self, api_key: str, refresh_token: str) -> None:
+        """Let a refresh token renew nothing more; raises ``TokenException`` for an unknown one."""
+        self._renewable_session(api_key, refresh_token)
+        del self._renewable[refresh_token]
+
+    def _known(self, api_key: str) -> App:
+        app = self._apps.get(api_key)
+        if app is None:
+            raise TokenException(BAD_API_KEY)
+        return app
+
+    def _renewable_session(self, api_key: str, refresh_token: str) -> Session:
+        session = self._renewable.get(refresh_token)
+        if session is None or session.app.api_key != api_key:
+            raise TokenException(BAD_REQUEST_TOKEN)
+        return session
+
+    def _new_refresh_token(self, app: App, user_id: str) -> str:
+        return self._next_token("refresh", user_id) if app.has_refresh_tokens else ""
 
     def _next_token(self, kind: str, user_id: str) -> str:
         number = self._issued[kind, user_id]

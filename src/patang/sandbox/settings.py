@@ -8,6 +8,7 @@ import msgspec
 
 from patang.domain.errors import InvalidValue
 from patang.domain.market import NS_PER_SECOND
+from patang.sandbox.apps import AppSettings, check_apps
 from patang.sandbox.subscriber import TickerLimits
 
 HOST = "127.0.0.1"
@@ -33,9 +34,10 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``port`` 0 takes any free one. ``speed`` is virtual seconds per real second; 0 freezes the
     clock. ``redirect_url`` is where the login page sends the browser, by default a page of the
     sandbox itself. ``rate_limits`` off lets any number of requests in. With ``one_session`` a new
-    login of a user ends the user's earlier session of the same app. ``ticker`` says what a ticker
-    connection may carry; with ``ticker_greetings`` each begins with the two undocumented text
-    frames of the real server.
+    login of a user ends the user's earlier session of the same app. ``apps`` are the world's apps,
+    by default one with every right; users are logged in with the first from the start. ``ticker``
+    says what a ticker connection may carry; with ``ticker_greetings`` each begins with the two
+    undocumented text frames of the real server.
     """
 
     port: int = 0
@@ -47,6 +49,7 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     redirect_url: str | None = None
     rate_limits: bool = True
     one_session: bool = True
+    apps: tuple[AppSettings, ...] = ()
     ticker: TickerLimits = TickerLimits()
     ticker_greetings: bool = False
 
@@ -62,6 +65,7 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
         names = [user.user_id for user in self.users]
         if not names or len(set(names)) != len(names) or not all(names):
             raise InvalidValue("users", "user ids must be present and distinct.", "Name each once.")
+        check_apps(self.apps, names)
         poor = next((user for user in self.users if user.cash < 0), None)
         if poor is not None:
             raise InvalidValue("users", f"the cash of {poor.user_id} is negative.")

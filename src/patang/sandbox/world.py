@@ -6,17 +6,20 @@ import time
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
 from patang.rules.ist import format_ist
-from patang.sandbox import credentials
+from patang.sandbox.apps import build_apps
 from patang.sandbox.clock import VirtualClock
 from patang.sandbox.column_ticks import Columns
 from patang.sandbox.limits import RateLimiter
+from patang.sandbox.postbacks import POSTED, Postbacks
 from patang.sandbox.rows.orders import postback
 from patang.sandbox.rows.quotes import packet
-from patang.sandbox.apps import App, build_apps
 from patang.sandbox.sessions import Session, Sessions
 from patang.sandbox.settings import SandboxSettings
 from patang.sandbox.ticker import Ticker
 from patang.simulator.orders import SimOrder
+from patang.simulator.triggers.alerts import AlertBook
+from patang.simulator.triggers.gtt import GttBook
+from patang.simulator.triggers.watch import PriceWatch
 from patang.simulator.worlds.universe import default_market
 from patang.wire.messages import OrderUpdate, encode_text
 from patang.wire.rows import encode_row
@@ -155,6 +158,8 @@ class World:
         update = postback(order, self._by_id[order.instrument], app)
         if update is not None:
             self.ticker.send_update(order.user_id, encode_text(OrderUpdate(update)))
+            if app_id is not None and app.postback_url and update.status in POSTED:
+                self.postbacks.post(app.postback_url, encode_row(update))
 
     def _warn_once(self) -> None:
         if not self._is_behind:

@@ -6,11 +6,11 @@ import pytest
 from patang.domain.enums import Exchange, OrderType, Product, Side, Validity
 from patang.domain.instrument import Instrument
 from patang.domain.position import Position
+from patang.sandbox.apps import App
 from patang.sandbox.rows.accounts import margins_row, position_row
 from patang.sandbox.rows.numbers import json_number
 from patang.sandbox.rows.orders import history_rows, order_row, postback, trade_row
 from patang.sandbox.rows.quotes import packet, quote_row
-from patang.sandbox.sessions import App
 from patang.simulator.accounts.account import Funds
 from patang.simulator.exchange import Exchange as SimExchange
 from patang.simulator.orders import OrderRequest

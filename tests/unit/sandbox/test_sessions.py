@@ -1,7 +1,8 @@
 import pytest
 
 from patang.domain.market import NS_PER_SECOND
-from patang.sandbox.sessions import REQUEST_TOKEN_LIFE_NS, App, Sessions
+from patang.sandbox.apps import App
+from patang.sandbox.sessions import REQUEST_TOKEN_LIFE_NS, Sessions
 from patang.sandbox.settings import DEFAULT_START_NS as NOW
 from patang.wire.checksums import login_checksum
 from patang.wire.errors import TokenException

@@ -25,6 +25,7 @@ def place(call: Call) -> OrderAck:
         market_protection=form.market_protection,
         disclosed_quantity=form.disclosed_quantity or 0,
         tag=form.tag,
+        app_id=call.session.app.app_id,
     )
     return OrderAck(order_id=call.world.exchange.place(call.user_id, request, call.now_ns).order_id)
 

@@ -40,7 +40,7 @@ def session_row(session: Session, exchanges: Iterable[str]) -> SessionRow:
         api_key=session.app.api_key,
         access_token=session.access_token,
         public_token=session.public_token,
-        refresh_token="",
+        refresh_token=session.refresh_token,
         enctoken="",
         silo="",
         login_time=format_ist(session.opened_ns),

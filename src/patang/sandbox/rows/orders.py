@@ -3,8 +3,8 @@
 from typing import Any
 
 from patang.domain.instrument import Instrument
+from patang.sandbox.apps import App
 from patang.sandbox.rows.numbers import json_number
-from patang.sandbox.sessions import App
 from patang.simulator.orders import KiteStatus, OrderState, SimOrder, SimTrade
 from patang.wire.checksums import postback_checksum
 from patang.wire.rows import OrderRow, Postback, TradeRow
