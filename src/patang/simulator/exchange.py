@@ -12,8 +12,9 @@ from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.position import Position
 from patang.rules.ist import ist_date
 from patang.simulator import checks
+from patang.simulator.accounts import rms
 from patang.simulator.accounts.account import Account, Funds, Holding
-from patang.simulator.accounts.cover import check_cover
+from patang.simulator.accounts.marks import Marks
 from patang.simulator.agenda import Agenda
 from patang.simulator.errors import Refused
 from patang.simulator.identifiers import OrderIds
@@ -58,6 +59,10 @@ class Exchange:
         """Timers of the exchange; each runs at its own time, before anything later happens."""
         self._ids = OrderIds(worker)
         self._accounts: dict[str, Account] = {}
+        self.marks = Marks(
+            self._find, self.last_price, lambda: self.instruments, lambda: self.now_ns
+        )
+        """Prices and contracts, as accounts see them."""
         self._lifecycle = Lifecycle(
             (Venue(one, _previous_close(one, previous_closes)) for one in instruments),
             self._accounts,
@@ -163,7 +168,7 @@ class Exchange:
             raise InvalidValue("user_id", f"{user_id!r} is empty or taken.", "Choose another.")
         if cash < 0:
             raise InvalidValue("cash", f"{cash} is negative.", "Give zero or more.")
-        self._accounts[user_id] = Account(user_id, cash)
+        self._accounts[user_id] = Account(user_id, cash, self.marks)
 
     def seed_holding(
         self, user_id: str, instrument: InstrumentId, quantity: int, average_price: Decimal
@@ -205,7 +210,7 @@ class Exchange:
 
     def funds(self, user_id: str) -> Funds:
         """The user's money at this moment."""
-        return self._account(user_id).funds(self.last_price)
+        return self._account(user_id).funds()
 
     def user_ids(self) -> tuple[str, ...]:
         """Everyone who has an account, oldest first."""
@@ -245,7 +250,7 @@ class Exchange:
             placed_by=request.placed_by or user_id,
             meta=dict(request.origin),
         )
-        check_cover(account, order, terms, terms.quantity, self.last_price)
+        rms.check(account, venue, order, terms, terms.quantity)
         order.order_id = self._ids.make(at_ns)
         account.orders[order.order_id] = order
         account.add_working(order)
@@ -293,7 +298,7 @@ class Exchange:
         )
         terms, waits = self._settle_change(order, changed_terms(order, change))
         open_quantity = terms.quantity - order.filled_quantity
-        check_cover(account, order, terms, open_quantity, self.last_price)
+        rms.check(account, self.venue(order.instrument), order, terms, open_quantity)
         self._lifecycle.modify(self.venue(order.instrument), order, terms, at_ns, waits=waits)
         return order
 
@@ -316,6 +321,10 @@ class Exchange:
         for account in self._accounts.values():
             for order in list(account.working.values()):
                 self._lifecycle.expire(self.venue(order.instrument), order, at_ns)
+
+    def _find(self, instrument: InstrumentId) -> Instrument | None:
+        venue = self.floor.venues.get(instrument)
+        return venue.instrument if venue else None
 
     # --- checks that need the account -----------------------------------------------------------
 

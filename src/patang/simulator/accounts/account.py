@@ -1,27 +1,43 @@
 """One user's money and holdings: what was traded, what is blocked, what is left."""
 
-from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 import msgspec
 
 from patang.domain.enums import Product, Side
-from patang.domain.instrument import InstrumentId
+from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.money import ZERO, to_paisa
-from patang.domain.position import Position
+from patang.rules.margins import (
+    DerivativeMargin,
+    Leg,
+    cash_rate,
+    delivery_rate,
+    group_margin,
+    group_of,
+    is_derivative,
+    is_option,
+)
+from patang.simulator.accounts.holdings import Holding
+from patang.simulator.accounts.ledger import Entry
+from patang.simulator.accounts.marks import Marks
+from patang.simulator.accounts.position import AccountPosition
+from patang.simulator.accounts.slot import Pledge, Slot
 from patang.simulator.orders import SimOrder, SimTrade
 
-MARGIN_RATE = {Product.CNC: Decimal(1), Product.MIS: Decimal("0.2")}
-"""Share of an order's value that is blocked. Source: SEBI peak margin rules, intraday leverage."""
+__all__ = ["Account", "AgentAccount", "Funds", "Holding"]
 
-PriceOf = Callable[[InstrumentId], Decimal]
+Key = tuple[InstrumentId, Product]
 
 
 class Funds(msgspec.Struct, frozen=True, kw_only=True):
-    """Rupees. ``available`` = opening + realised - margin_used; ``cash`` is the ledger's balance.
+    """Rupees of the moment.
 
-    ``unrealised`` is the open positions' profit at last prices; it neither adds to ``available``
-    nor lessens it.
+    ``available`` = opening + payin - payout + collateral + realised + holding_sales - delivery -
+    margin_used. ``margin_used`` has ``span``, ``exposure`` and ``option_premium`` in it: premiums
+    paid today less those received. ``delivery`` is the part of ``holding_sales`` that stays blocked
+    until it has settled. ``cash`` is the ledger's balance as if all of today's trades had moved
+    their whole value. ``unrealised`` is the open positions' profit at last prices since they were
+    opened; it neither adds to ``available`` nor lessens it.
     """
 
     opening: Decimal
@@ -30,25 +46,14 @@ class Funds(msgspec.Struct, frozen=True, kw_only=True):
     realised: Decimal
     unrealised: Decimal
     cash: Decimal
-
-
-class Holding(msgspec.Struct, frozen=True, kw_only=True):
-    """Shares held since before today. ``used_quantity`` of them were sold today."""
-
-    instrument: InstrumentId
-    quantity: int
-    average_price: Decimal
-    used_quantity: int = 0
-
-
-class Exposure(msgspec.Struct, frozen=True, kw_only=True):
-    """What a working order could still do to a position; ``price`` values it, in rupees."""
-
-    instrument: InstrumentId
-    product: Product
-    side: Side
-    quantity: int
-    price: Decimal
+    span: Decimal = ZERO
+    exposure: Decimal = ZERO
+    option_premium: Decimal = ZERO
+    holding_sales: Decimal = ZERO
+    delivery: Decimal = ZERO
+    payin: Decimal = ZERO
+    payout: Decimal = ZERO
+    collateral: Decimal = ZERO
 
 
 class AgentAccount(msgspec.Struct):
@@ -59,115 +64,128 @@ class AgentAccount(msgspec.Struct):
 
 
 class Account:
-    """One user: orders and trades of the day, positions, holdings, and the funds they leave."""
+    """One user: orders and trades of the day, positions, holdings, and the funds they leave.
 
-    def __init__(self, user_id: str, opening: Decimal) -> None:
+    The totals run along with every order and trade, so asking what is available costs no walk over
+    either. Futures' and options' margins are worked out when something of their underlying changes.
+    ``sells_freely`` says that sales out of holdings need no authorisation at the depository.
+    """
+
+    def __init__(
+        self, user_id: str, opening: Decimal, marks: Marks, *, sells_freely: bool = True
+    ) -> None:
         self.user_id = user_id
         self.opening = opening
         self.cash = opening
+        self.sells_freely = sells_freely
         self.orders: dict[str, SimOrder] = {}
         self.working: dict[str, SimOrder] = {}
         self.trades: list[SimTrade] = []
-        self.positions: dict[tuple[InstrumentId, Product], Position] = {}
         self.holdings: dict[InstrumentId, Holding] = {}
+        self.ledger: list[Entry] = []
+        """Everything that ever moved ``opening``, oldest first."""
+        self.payin = ZERO
+        self.payout = ZERO
+        self.collateral = ZERO
+        self._marks = marks
+        self._slots: dict[Key, Slot] = {}
+        self._groups: dict[str, dict[Key, Slot]] = {}
+        self._margins: dict[str, DerivativeMargin] = {}
+        self._realised = ZERO
+        self._blocked = ZERO
+        self._premium = ZERO
+        self._sales = ZERO
+        self._scanned = DerivativeMargin()
+
+    # --- the life of orders -----------------------------------------------------------------------
 
     def add_working(self, order: SimOrder) -> None:
         """A new order works from now on: it may trade, or block what it needs."""
         self.working[order.order_id] = order
+        slot = self.slot(order.instrument, order.product)
+        asked = order.price or order.trigger_price
+        slot.side(order.side).put(
+            order.order_id, self.pledge(slot, order.side, order.pending_quantity, asked)
+        )
+        self._refresh(slot)
 
     def work_changed(self, order: SimOrder) -> None:
         """A working order has become smaller, or stands under other terms."""
+        slot = self.slot(order.instrument, order.product)
+        pledges = slot.side(order.side)
+        pledge = pledges.by_order.get(order.order_id)
+        if pledge is None:
+            return
+        asked = order.price or order.trigger_price
+        if asked == pledge.asked and order.pending_quantity <= pledge.quantity:
+            pledges.resize(order.order_id, order.pending_quantity)
+        else:
+            pledges.resize(order.order_id, 0)
+            pledges.put(
+                order.order_id, self.pledge(slot, order.side, order.pending_quantity, asked)
+            )
+        self._refresh(slot)
 
     def remove_working(self, order: SimOrder) -> None:
         """The order has come to its end."""
         del self.working[order.order_id]
+        slot = self.slot(order.instrument, order.product)
+        slot.side(order.side).remove(order.order_id)
+        self._refresh(slot)
 
-    def book(self, trade: SimTrade, multiplier: int) -> None:
+    def book(self, trade: SimTrade, instrument: Instrument) -> None:
         """Let a trade move cash and position."""
-        key = (trade.instrument, trade.product)
-        position = self.positions.get(key)
-        if position is None:
-            position = Position(
-                instrument=trade.instrument, product=trade.product, multiplier=multiplier
-            )
-            self.positions[key] = position
-        position.apply(trade.side, trade.quantity, trade.price)
-        self.cash -= trade.price * trade.quantity * multiplier * trade.side.sign
+        slot = self.slot(trade.instrument, trade.product)
+        slot.open_position().apply(trade.side, trade.quantity, trade.price)
+        self.cash -= trade.price * trade.quantity * slot.instrument.multiplier * trade.side.sign
         self.trades.append(trade)
+        self._rescan(slot)
+        self._refresh(slot)
+
+    # --- what stands here -------------------------------------------------------------------------
+
+    @property
+    def positions(self) -> dict[Key, AccountPosition]:
+        """Positions by instrument and product, flat ones of today too, oldest first."""
+        return {key: slot.position for key, slot in self._slots.items() if slot.position}
+
+    def position(self, instrument: InstrumentId, product: Product) -> AccountPosition | None:
+        """The position of one instrument and product."""
+        slot = self._slots.get((instrument, product))
+        return slot.position if slot else None
+
+    def put_position(self, position: AccountPosition) -> None:
+        """Let a position stand here in place of the one before."""
+        slot = self.slot(position.instrument, position.product)
+        slot.position = position
+        self.changed(position.instrument, position.product)
+
+    def changed(self, instrument: InstrumentId, product: Product) -> None:
+        """A position was changed from outside: work out what it does to the totals."""
+        slot = self.slot(instrument, product)
+        self._rescan(slot)
+        self._refresh(slot)
 
     def held(self, instrument: InstrumentId, product: Product) -> int:
-        """Signed units of today's position."""
-        position = self.positions.get((instrument, product))
-        return position.quantity if position else 0
+        """Signed units of the position."""
+        slot = self._slots.get((instrument, product))
+        return slot.held if slot else 0
 
-    def deliverable(self, instrument: InstrumentId) -> int:
-        """Units that a further CNC order may sell: holdings and today's buys, less sells."""
+    def pending(self, instrument: InstrumentId, product: Product, side: Side) -> int:
+        """Units that working orders of one side could still trade."""
+        slot = self._slots.get((instrument, product))
+        return slot.side(side).quantity if slot else 0
+
+    def deliverable(self, instrument: InstrumentId, product: Product = Product.CNC) -> int:
+        """Units that a further sale may deliver: holdings and today's buys, less sells."""
         holding = self.holdings.get(instrument)
-        pending = sum(
-            order.pending_quantity
-            for order in self.working.values()
-            if order.instrument == instrument
-            and order.product is Product.CNC
-            and order.side is Side.SELL
-        )
-        settled = holding.quantity if holding else 0
-        return settled + self.held(instrument, Product.CNC) - pending
-
-    def margin_used(self, exposures: Iterable[Exposure]) -> Decimal:
-        """Rupees blocked by open positions and by working orders.
-
-        Orders against a position need none up to its size, first placed first served. Delivery
-        sales need none: ``deliverable`` covers them.
-        """
-        blocked = sum((_position_margin(one) for one in self.positions.values()), ZERO)
-        closable: dict[tuple[InstrumentId, Product], int] = {}
-        for exposure in exposures:
-            key = (exposure.instrument, exposure.product)
-            held = self.held(*key)
-            opening = exposure.quantity
-            if held * exposure.side.sign < 0:
-                left = closable.get(key, abs(held))
-                closing = min(left, opening)
-                closable[key] = left - closing
-                opening -= closing
-            if exposure.product is Product.CNC and exposure.side is Side.SELL:
-                continue
-            blocked += exposure.price * opening * MARGIN_RATE[exposure.product]
-        return to_paisa(blocked)
-
-    def exposures(self, last_price: PriceOf, without: str = "") -> list[Exposure]:
-        """What the working orders could still do, but for the one named ``without``."""
-        return [
-            order_exposure(
-                order, order.price or order.trigger_price, order.pending_quantity, last_price
-            )
-            for order in self.working.values()
-            if order.order_id != without
-        ]
-
-    @property
-    def realised(self) -> Decimal:
-        """Rupees won and lost on what was closed today, exact."""
-        return sum((one.realised for one in self.positions.values()), ZERO)
-
-    @property
-    def balance(self) -> Decimal:
-        """Rupees that margins can be blocked from, to the paisa."""
-        return to_paisa(self.opening + self.realised)
-
-    def funds(self, last_price: PriceOf) -> Funds:
-        """The figures of the moment."""
-        realised = self.realised
-        total = sum((one.pnl(last_price(one.instrument)) for one in self.positions.values()), ZERO)
-        used = self.margin_used(self.exposures(last_price))
-        return Funds(
-            opening=self.opening,
-            available=self.balance - used,
-            margin_used=used,
-            realised=to_paisa(realised),
-            unrealised=to_paisa(total - realised),
-            cash=to_paisa(self.cash),
-        )
+        owned = 0
+        if holding is not None:
+            owned = holding.funded.quantity if product is Product.MTF else holding.total
+            if product is Product.CNC:
+                owned -= holding.collateral_quantity
+        pending = self.pending(instrument, product, Side.SELL)
+        return owned + self.held(instrument, product) - pending
 
     def holding_rows(self) -> list[Holding]:
         """Holdings with what was sold of them today."""
@@ -175,28 +193,188 @@ class Account:
             msgspec.structs.replace(
                 one,
                 used_quantity=min(one.quantity, max(0, -self.held(one.instrument, Product.CNC))),
+                funded=msgspec.structs.replace(
+                    one.funded, used_quantity=max(0, -self.held(one.instrument, Product.MTF))
+                ),
             )
             for one in self.holdings.values()
         ]
 
+    # --- money ------------------------------------------------------------------------------------
 
-def order_exposure(order: SimOrder, price: Decimal, quantity: int, last_price: PriceOf) -> Exposure:
-    """What ``quantity`` units of an order at ``price`` could do.
+    @property
+    def realised(self) -> Decimal:
+        """Rupees won and lost on what was closed today, exact; futures since the last close."""
+        return self._realised
 
-    A sale counts at the last price or above, for it may trade there.
-    """
-    if order.side is Side.SELL:
-        price = max(price, last_price(order.instrument))
-    return Exposure(
-        instrument=order.instrument,
-        product=order.product,
-        side=order.side,
+    @property
+    def margin_used(self) -> Decimal:
+        """Rupees blocked by open positions and working orders, to the paisa."""
+        return to_paisa(self._blocked + self._scanned.total)
+
+    @property
+    def balance(self) -> Decimal:
+        """Rupees that margins can be blocked from, to the paisa."""
+        sales = self._sales * (1 - delivery_rate(self._marks.today)) if self._sales else ZERO
+        moved = self.payin - self.payout + self.collateral
+        return to_paisa(self.opening + moved + self._realised + sales)
+
+    @property
+    def available(self) -> Decimal:
+        """Rupees that further orders may block."""
+        return self.balance - self.margin_used
+
+    def required(self, order: SimOrder, quantity: int, asked: Decimal) -> tuple[Decimal, Decimal]:
+        """Rupees that ``quantity`` units of an order need, and the rupees there are for them.
+
+        For a working order with new terms, what the old terms block counts as there.
+        """
+        slot = self.slot(order.instrument, order.product)
+        pledges = slot.side(order.side)
+        before = pledges.by_order.get(order.order_id) if order.order_id else None
+        kept = before.quantity if before else 0
+        if before:
+            pledges.resize(order.order_id, 0)
+        pledge = self.pledge(slot, order.side, quantity, asked)
+        without = slot.orders_blocked()
+        if slot.rate is None:
+            wanted = without + pledge.quantity * pledge.block
+        else:
+            wanted = slot.orders_blocked(order.side, pledge)
+        if before:
+            pledges.resize(order.order_id, kept)
+            freed = slot.orders_blocked() - without
+        else:
+            freed = ZERO
+        others = self._blocked + self._scanned.total - freed
+        blocked = to_paisa(others)
+        return to_paisa(others + wanted - without) - blocked, self.balance - blocked
+
+    def funds(self) -> Funds:
+        """The figures of the moment."""
+        last_price = self._marks.last_price
+        unrealised = sum(
+            (
+                slot.position.pnl(last_price(slot.position.instrument)) - slot.position.realised
+                for slot in self._slots.values()
+                if slot.position
+            ),
+            ZERO,
+        )
+        delivery = self._sales * delivery_rate(self._marks.today)
+        return Funds(
+            opening=to_paisa(self.opening),
+            available=self.available,
+            margin_used=self.margin_used,
+            realised=to_paisa(self._realised),
+            unrealised=to_paisa(unrealised),
+            cash=to_paisa(self.cash),
+            span=self._scanned.span,
+            exposure=self._scanned.exposure,
+            option_premium=to_paisa(self._premium),
+            holding_sales=to_paisa(self._sales),
+            delivery=to_paisa(delivery),
+            payin=self.payin,
+            payout=self.payout,
+            collateral=self.collateral,
+        )
+
+    def post(self, entry: Entry) -> None:
+        """Put an entry into the ledger: it moves the balance that the day began with."""
+        self.ledger.append(entry)
+        self.opening += entry.amount
+
+    def begin_day(self, carried: list[AccountPosition]) -> None:
+        """Start a new day with what is carried into it; orders and trades are of the past."""
+        self.orders.clear()
+        self.working.clear()
+        self.trades.clear()
+        self._slots.clear()
+        self._groups.clear()
+        self._margins.clear()
+        self._realised = self._blocked = self._premium = self._sales = ZERO
+        self._scanned = DerivativeMargin()
+        self.payin = self.payout = ZERO
+        self.cash = self.opening
+        for position in carried:
+            self.put_position(position)
+
+    # --- slots and totals -------------------------------------------------------------------------
+
+    def slot(self, instrument: InstrumentId, product: Product) -> Slot:
+        """Where an instrument and product stand in this account."""
+        key = (instrument, product)
+        slot = self._slots.get(key)
+        if slot is None:
+            listed = self._marks.instrument(instrument)
+            derivative = is_derivative(listed)
+            rate = None if derivative else cash_rate(product, self._marks.today)
+            slot = self._slots[key] = Slot(listed, product, rate)
+            if derivative:
+                self._groups.setdefault(group_of(listed), {})[key] = slot
+        return slot
+
+    def pledge(self, slot: Slot, side: Side, quantity: int, asked: Decimal) -> Pledge:
+        """What a working order would block. A sale counts at the last price or above."""
+        price = asked
+        if side is Side.SELL:
+            price = max(price, self._marks.last_price(slot.instrument.id))
+        block = ZERO
+        if slot.rate is None and quantity:
+            block = self._contract_block(slot, side, quantity, price) / quantity
+        return Pledge(quantity, price, asked, block)
+
+    def legs(self, group: str) -> list[Leg]:
+        """The open contracts on one underlying, at the last prices."""
+        return [
+            _leg(self._marks, slot.instrument, slot.held)
+            for slot in self._groups.get(group, {}).values()
+            if slot.held
+        ]
+
+    def all_legs(self) -> list[Leg]:
+        """Every open future and option, at the last prices."""
+        return [leg for group in self._groups for leg in self.legs(group)]
+
+    def _contract_block(self, slot: Slot, side: Side, quantity: int, price: Decimal) -> Decimal:
+        """Rupees that a future's or option's order needs beside what is open and waiting."""
+        marks, contract = self._marks, slot.instrument
+        group, today = group_of(contract), marks.today
+        waiting = slot.side(side).quantity * side.sign
+        base = [*self.legs(group), _leg(marks, contract, waiting)]
+        wanted = _leg(marks, contract, quantity * side.sign, price)
+        more = group_margin([*base, wanted], today).total - group_margin(base, today).total
+        if side is Side.BUY and is_option(contract):
+            more += price * quantity * contract.multiplier
+        return max(more, ZERO)
+
+    def _rescan(self, slot: Slot) -> None:
+        """Work out the margin of a contract's underlying after a trade."""
+        if slot.rate is not None:
+            return
+        group = group_of(slot.instrument)
+        before = self._margins.get(group, DerivativeMargin())
+        now = group_margin(self.legs(group), self._marks.today)
+        self._margins[group] = now
+        self._scanned = DerivativeMargin(
+            span=self._scanned.span - before.span + now.span,
+            exposure=self._scanned.exposure - before.exposure + now.exposure,
+        )
+
+    def _refresh(self, slot: Slot) -> None:
+        realised, blocked = slot.realised, slot.blocked
+        premium, sales = slot.premium, slot.sales
+        slot.refresh()
+        self._realised += slot.realised - realised
+        self._blocked += slot.blocked - blocked
+        self._premium += slot.premium - premium
+        self._sales += slot.sales - sales
+
+
+def _leg(marks: Marks, contract: Instrument, quantity: int, price: Decimal | None = None) -> Leg:
+    return Leg(
+        instrument=contract,
         quantity=quantity,
-        price=price,
+        price=marks.last_price(contract.id) if price is None else price,
+        underlying_price=marks.underlying_price(contract),
     )
-
-
-def _position_margin(position: Position) -> Decimal:
-    if position.product is Product.CNC and position.quantity < 0:
-        return ZERO
-    return abs(position.open_cost) * MARGIN_RATE[position.product]
