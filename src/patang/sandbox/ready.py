@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from patang.sandbox.apps import AppKind
 from patang.sandbox.errors import ReadyFileUnwritable
 
 
@@ -23,16 +24,26 @@ class ReadyUser(msgspec.Struct, frozen=True):
     access_token: str
 
 
+class ReadyApp(msgspec.Struct, frozen=True):
+    """An app of the world; ``kind`` is ``connect`` or ``personal``."""
+
+    api_key: str
+    api_secret: str
+    kind: AppKind
+
+
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the sandbox listens and whom it knows."""
+    """Where the sandbox listens and whom it knows. ``control`` is the control port's address."""
 
     root: str
+    control: str
     ws: str
     api_key: str
     api_secret: str
     login_url: str
     users: tuple[ReadyUser, ...]
     clock: ClockReading
+    apps: tuple[ReadyApp, ...] = ()
 
 
 class ReadyFile:

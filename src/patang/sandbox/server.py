@@ -13,9 +13,11 @@ from types import FrameType
 import uvicorn
 
 from patang.domain.errors import PatangError
-from patang.sandbox.app import BODY_MAX, build_app
+from patang.sandbox.app import build_app
+from patang.sandbox.control.app import build_control
 from patang.sandbox.errors import PortUnavailable
-from patang.sandbox.ready import ClockReading, Ready, ReadyFile, ReadyUser
+from patang.sandbox.gate import BODY_MAX
+from patang.sandbox.ready import ClockReading, Ready, ReadyApp, ReadyFile, ReadyUser
 from patang.sandbox.settings import HOST, SandboxSettings
 from patang.sandbox.ticker import Peer
 from patang.sandbox.world import World
@@ -66,8 +68,10 @@ async def serve(
         try:
             async with asyncio.TaskGroup() as tasks:
                 pump = tasks.create_task(_pump(world), name="sandbox pump")
+                posting = tasks.create_task(world.postbacks.deliver(), name="sandbox postbacks")
                 await server.serve(sockets=[listener])
                 pump.cancel()
+                posting.cancel()
         except* PatangError as errors:
             # One clear error for the reader, not a group around it.
             raise errors.exceptions[0] from None
@@ -107,6 +111,7 @@ def describe(world: World, root: str) -> Ready:
             ReadyUser(session.user_id, session.access_token) for session in world.first_sessions
         ),
         clock=ClockReading(world.advance(), world.settings.speed),
+        apps=tuple(ReadyApp(app.api_key, app.api_secret, app.kind) for app in world.apps),
     )
 
 
