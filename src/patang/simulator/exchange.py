@@ -15,10 +15,11 @@ from patang.simulator import checks
 from patang.simulator.accounts import rms
 from patang.simulator.accounts.account import Account, Funds, Holding
 from patang.simulator.accounts.marks import Marks
+from patang.simulator.admission import STOPS
 from patang.simulator.agenda import Agenda
 from patang.simulator.errors import Refused
 from patang.simulator.identifiers import OrderIds
-from patang.simulator.lifecycle import STOPS, Lifecycle
+from patang.simulator.lifecycle import Lifecycle
 from patang.simulator.orders import KiteStatus, OrderRequest, SimOrder, SimTrade
 from patang.simulator.quote import Quote
 from patang.simulator.tape.mirror import Mirror
@@ -228,8 +229,8 @@ class Exchange:
         at_ns = self.pass_time(at_ns)
         account = self._account(user_id)
         venue = self.venue(request.instrument)
-        checks.check_request(venue.instrument, request)
-        terms = checks.settle_terms(venue, request.side, asked_terms(request))
+        checks.check_request(venue.instrument, request, ist_date(at_ns))
+        terms = checks.settle_terms(venue, request.side, asked_terms(request), ist_date(at_ns))
         self._check_session(venue, request.product, at_ns)
         order = SimOrder(
             order_id="",
@@ -354,9 +355,9 @@ class Exchange:
         if order.status is KiteStatus.OPEN and terms.order_type is order.order_type:
             # A stop order whose trigger was reached is a LIMIT in all but its name.
             as_limit = msgspec.structs.replace(terms, order_type=OrderType.LIMIT)
-            checks.settle_terms(venue, order.side, as_limit)
+            checks.settle_terms(venue, order.side, as_limit, ist_date(self.now_ns))
             return msgspec.structs.replace(terms, trigger_price=order.trigger_price), False
-        terms = checks.settle_terms(venue, order.side, terms)
+        terms = checks.settle_terms(venue, order.side, terms, ist_date(self.now_ns))
         return terms, terms.order_type in STOPS
 
 

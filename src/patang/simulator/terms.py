@@ -22,6 +22,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     validity: Validity = Validity.DAY
     disclosed_quantity: int = 0
     market_protection: Decimal = ZERO
+    validity_ttl: int = 0
     tags: tuple[str, ...] = ()
 
 
@@ -35,6 +36,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     validity: Validity | None = None
     disclosed_quantity: int | None = None
     market_protection: Decimal | None = None
+    validity_ttl: int | None = None
 
 
 def asked_terms(request: OrderRequest) -> Terms:
@@ -47,6 +49,7 @@ def asked_terms(request: OrderRequest) -> Terms:
         validity=request.validity,
         disclosed_quantity=request.disclosed_quantity,
         market_protection=request.market_protection or ZERO,
+        validity_ttl=request.validity_ttl or 0,
         tags=() if request.tag is None else (request.tag,),
     )
 
@@ -69,6 +72,7 @@ def changed_terms(order: SimOrder, change: Change) -> Terms:
         validity=_either(change.validity, order.validity),
         disclosed_quantity=_either(change.disclosed_quantity, disclosed),
         market_protection=protection,
+        validity_ttl=_either(change.validity_ttl, order.validity_ttl),
         tags=order.tags,
     )
 

@@ -63,17 +63,20 @@ def test_limit_orders_may_carry_a_zero_protection(desk):
             {"instrument": InstrumentId("NSE:LOTTED"), "quantity": 105},
             "Quantity 105 is above the freeze quantity 100 of LOTTED. Place it in several orders.",
         ),
-        ({"product": Product.NRML}, "Invalid `product` NRML: NSE takes CNC, MIS."),
+        ({"product": Product.NRML}, "Invalid `product` NRML: NSE takes CNC, MIS, MTF."),
         (
-            {"instrument": InstrumentId("NFO:X26NOVFUT")},
-            "Invalid `exchange` NFO: orders go to NSE, BSE.",
+            {"instrument": InstrumentId("NFO:X26NOVFUT"), "product": Product.CNC},
+            "Invalid `product` CNC: NFO takes NRML, MIS.",
         ),
         (
             {"instrument": InstrumentId("NSE:NIFTY 50")},
             "NSE:NIFTY 50 is an index and cannot be traded.",
         ),
-        ({"variety": Variety.AMO}, "Invalid `variety` amo: this exchange takes regular."),
-        ({"validity": Validity.TTL}, "Invalid `validity` TTL: this exchange takes DAY, IOC."),
+        (
+            {"instrument": InstrumentId("NFO:X26NOVFUT"), "variety": Variety.AUCTION},
+            "Invalid `variety` auction: NFO takes regular, amo, co, iceberg.",
+        ),
+        ({"validity": Validity.TTL}, "Invalid `validity_ttl` 0: minutes, 1 to 1440."),
         ({"tag": "x" * 21}, f"Invalid `tag` {'x' * 21}: at most 20 characters."),
         (
             {"disclosed_quantity": 11},

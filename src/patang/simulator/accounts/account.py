@@ -316,7 +316,7 @@ class Account:
 
     def pledge(self, slot: Slot, side: Side, quantity: int, asked: Decimal) -> Pledge:
         """What a working order would block. A sale counts at the last price or above."""
-        price = asked
+        price = asked or self._marks.last_price(slot.instrument.id)
         if side is Side.SELL:
             price = max(price, self._marks.last_price(slot.instrument.id))
         block = ZERO
