@@ -13,6 +13,9 @@ UserFill = Callable[[Venue, Resting, int, int, str, int, bool], None]
 """Called for each user's fill with (venue, the user's side, units, ticks, trade id, UTC ns, whether
 that side rested)."""
 
+AtEdge = Callable[[Venue, int], None]
+"""Called with (venue, UTC ns) after trades at the edge of its price band."""
+
 Release = Callable[[Venue, str, int], None]
 """Called with (venue, order id, UTC ns) for each stop order whose trigger was reached."""
 
@@ -29,6 +32,8 @@ class Floor:
         self.venues: dict[InstrumentId, Venue] = {one.instrument.id: one for one in venues}
         self.agents: dict[str, AgentAccount] = {}
         self.agent_instruments: dict[str, InstrumentId] = {}
+        self.on_edge: AtEdge = _ignore
+        """Must not trade or change orders; it may set timers."""
         self._user_fill = user_fill
         self._release = release
         self._trade_number = FIRST_TRADE_NUMBER
@@ -55,7 +60,8 @@ class Floor:
     def execute(self, venue: Venue, incoming: Resting, at_ns: int) -> None:
         """Trade ``incoming`` as far as it goes; what is left of it stays in ``quantity``."""
         agents = self.agents
-        for execution in venue.book.match(incoming):
+        executions = venue.book.match(incoming)
+        for execution in executions:
             maker, quantity, ticks = execution.maker, execution.quantity, execution.ticks
             trade_id = self._trade_number
             self._trade_number += 1
@@ -74,6 +80,8 @@ class Floor:
             else:
                 self._user_fill(venue, maker, quantity, ticks, str(trade_id), at_ns, True)
         self.mark(venue, at_ns)
+        if executions and not venue.low_edge < venue.last_ticks < venue.high_edge:
+            self.on_edge(venue, at_ns)
 
     def trade_at(
         self, venue: Venue, buy: Resting, sell: Resting, quantity: int, ticks: int, at_ns: int
@@ -96,6 +104,8 @@ class Floor:
             else:
                 self._user_fill(venue, order, quantity, ticks, trade_id, at_ns, True)
         self.mark(venue, at_ns)
+        if not venue.low_edge < venue.last_ticks < venue.high_edge:
+            self.on_edge(venue, at_ns)
 
     def run_triggers(self, venue: Venue, at_ns: int) -> None:
         """Release the stop orders that the last price reached, until none is left to."""
@@ -141,3 +151,7 @@ class Floor:
         if order.sequence >= 0:
             venue.book.cancel(order)
             self.mark(venue, at_ns)
+
+
+def _ignore(_venue: Venue, _at_ns: int) -> None:
+    """Nobody watches the edges."""

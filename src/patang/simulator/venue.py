@@ -13,6 +13,9 @@ from patang.simulator.quote import Quote, QuoteLevel
 BAND = Decimal("0.10")
 """Opening price band each side of the previous close. Source: SEBI, dynamic bands of F&O stocks."""
 
+NO_EDGE = 1 << 62
+"""Ticks that no price reaches."""
+
 COLLECTING = frozenset(
     {
         PhaseKind.PRE_OPEN_ENTRY,
@@ -34,11 +37,14 @@ class Venue:
         "changed_ns",
         "close_ticks",
         "closing_ticks",
+        "high_edge",
         "high_ticks",
         "instrument",
+        "is_intraday_over",
         "last_quantity",
         "last_ticks",
         "last_trade_ns",
+        "low_edge",
         "low_ticks",
         "lower_ticks",
         "open_ticks",
@@ -61,6 +67,10 @@ class Venue:
         self.close_ticks = instrument.to_ticks(instrument.round_price(previous_close))
         self.closing_ticks = 0
         """Today's closing price once it is known; post-close orders trade at it."""
+        self.low_edge, self.high_edge = -NO_EDGE, NO_EDGE
+        """A trade at these prices or beyond them is one at the edge of the band."""
+        self.is_intraday_over = False
+        """Whether the broker has squared off the day's intraday positions."""
         self.lower_ticks = self._to_ticks_up(previous_close * (1 - BAND))
         self.upper_ticks = self._to_ticks_down(previous_close * (1 + BAND))
         self.last_ticks = self.close_ticks
@@ -124,6 +134,16 @@ class Venue:
         quantity = self.last_quantity
         self.print_trade(ticks, 0, at_ns)
         self.last_quantity = quantity
+
+    def start_day(self) -> None:
+        """Begin a new day: its previous close is the last one's close, its tape is empty."""
+        self.close_ticks = self.last_ticks = self.closing_ticks or self.last_ticks
+        self.closing_ticks = 0
+        self.last_quantity = 0
+        self.open_ticks = self.high_ticks = self.low_ticks = 0
+        self.volume = 0
+        self.turnover_ticks = 0
+        self.is_intraday_over = False
 
     def add_stop(self, order_id: str, is_buy: bool, trigger_ticks: int) -> None:
         """Hold an order until the last price reaches its trigger."""
