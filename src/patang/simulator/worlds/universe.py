@@ -1,14 +1,10 @@
-"""The default market: twenty well known shares, the index they make, and the agents in each.
-
-Prices are plausible for 2026 and no more than that; tokens are Kite's (exchange token x 256 + 1).
-"""
+"""The default market: twenty well known shares, the index they make, and the agents in each."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
 from patang.domain.enums import Exchange as ExchangeName
-from patang.domain.instrument import Instrument, InstrumentId, instrument_id
+from patang.domain.instrument import InstrumentId, instrument_id
 from patang.rules.calendar import Calendar
 from patang.rules.ist import ist_date
 from patang.simulator.exchange import Exchange, Session
@@ -16,88 +12,30 @@ from patang.simulator.venue import Venue
 from patang.simulator.worlds.agents import FairValue, MarketMaker, NoiseTrader, TrendFollower
 from patang.simulator.worlds.market import Actor, IndexFollower, Market
 from patang.simulator.worlds.seeded import RandomSource, SeededSource
+from patang.simulator.worlds.shares import (
+    NIFTY_50,
+    NIFTY_50_CLOSE,
+    NIFTY_50_TOKEN,
+    SHARES,
+    Share,
+    default_instruments,
+    tick_size,
+)
 
-NIFTY_50 = instrument_id(ExchangeName.NSE, "NIFTY 50")
-NIFTY_50_TOKEN = 256_265
-NIFTY_50_CLOSE = Decimal("25910.05")
+__all__ = [
+    "NIFTY_50",
+    "NIFTY_50_CLOSE",
+    "NIFTY_50_TOKEN",
+    "SHARES",
+    "Share",
+    "default_agents",
+    "default_instruments",
+    "default_market",
+    "default_sessions",
+    "tick_size",
+]
 
 _RUPEES_AT_TOUCH = 500_000
-
-
-class Share(NamedTuple):
-    """One line of the universe. ``weight`` is percent of the index among these shares."""
-
-    symbol: str
-    name: str
-    token: int
-    close: str
-    weight: float
-    daily_volatility: float
-
-
-SHARES = (
-    Share("HDFCBANK", "HDFC BANK", 341_249, "985.40", 13.0, 0.011),
-    Share("RELIANCE", "RELIANCE INDUSTRIES", 738_561, "1424.60", 8.6, 0.013),
-    Share("ICICIBANK", "ICICI BANK", 1_270_529, "1372.30", 8.4, 0.012),
-    Share("INFY", "INFOSYS", 408_065, "1541.20", 5.2, 0.015),
-    Share("BHARTIARTL", "BHARTI AIRTEL", 2_714_625, "2052.00", 4.7, 0.013),
-    Share("LT", "LARSEN & TOUBRO", 2_939_649, "3851.50", 3.9, 0.013),
-    Share("ITC", "ITC", 424_961, "404.85", 3.3, 0.010),
-    Share("TCS", "TATA CONSULTANCY SERV LT", 2_953_217, "3081.40", 2.9, 0.013),
-    Share("AXISBANK", "AXIS BANK", 1_510_401, "1231.10", 2.9, 0.014),
-    Share("SBIN", "STATE BANK OF INDIA", 779_521, "946.25", 3.2, 0.013),
-    Share("KOTAKBANK", "KOTAK MAHINDRA BANK", 492_033, "424.30", 2.6, 0.013),
-    Share("BAJFINANCE", "BAJAJ FINANCE", 81_153, "1011.80", 2.2, 0.016),
-    Share("HINDUNILVR", "HINDUSTAN UNILEVER", 356_865, "2381.60", 1.8, 0.011),
-    Share("MARUTI", "MARUTI SUZUKI INDIA", 2_815_745, "15872.00", 1.8, 0.014),
-    Share("SUNPHARMA", "SUN PHARMACEUTICAL IND L", 857_857, "1742.30", 1.6, 0.013),
-    Share("TITAN", "TITAN COMPANY", 897_537, "3856.90", 1.3, 0.013),
-    Share("HCLTECH", "HCL TECHNOLOGIES", 1_850_625, "1602.70", 1.3, 0.015),
-    Share("TATASTEEL", "TATA STEEL", 895_745, "172.46", 1.2, 0.018),
-    Share("ASIANPAINT", "ASIAN PAINTS", 60_417, "2783.10", 0.9, 0.013),
-    Share("WIPRO", "WIPRO", 969_473, "246.38", 0.6, 0.015),
-)
-
-# (price up to and with, tick). Source: NSE circulars, tick sizes from 2025-04-15.
-_TICKS = (
-    (Decimal(250), Decimal("0.01")),
-    (Decimal(1_000), Decimal("0.05")),
-    (Decimal(5_000), Decimal("0.10")),
-    (Decimal(10_000), Decimal("0.50")),
-    (Decimal(20_000), Decimal("1.00")),
-)
-
-
-def tick_size(price: Decimal) -> Decimal:
-    """Tick of an NSE share whose month ended at ``price`` rupees."""
-    if price == 250:
-        return Decimal("0.05")  # The lowest band is "below 250", the others "up to".
-    return next((tick for bound, tick in _TICKS if price <= bound), Decimal("5.00"))
-
-
-def default_instruments() -> tuple[Instrument, ...]:
-    """The twenty shares, then the index."""
-    shares = tuple(
-        Instrument(
-            exchange=ExchangeName.NSE,
-            symbol=share.symbol,
-            token=share.token,
-            tick_size=tick_size(Decimal(share.close)),
-            segment="NSE",
-            name=share.name,
-        )
-        for share in SHARES
-    )
-    index = Instrument(
-        exchange=ExchangeName.NSE,
-        symbol="NIFTY 50",
-        token=NIFTY_50_TOKEN,
-        tick_size=Decimal("0.05"),
-        segment="INDICES",
-        name="NIFTY 50",
-        is_tradable=False,
-    )
-    return (*shares, index)
 
 
 def default_sessions(start_ns: int) -> tuple[Session, ...]:
