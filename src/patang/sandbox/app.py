@@ -15,9 +15,10 @@ from starlette.websockets import WebSocket
 from patang.domain.errors import InvalidValue
 from patang.domain.market import NS_PER_SECOND
 from patang.sandbox.calls import Call, Csv, Handler, Query
+from patang.sandbox.gate import BODY_MAX, Gate
 from patang.sandbox.login import finish_page, login_page
 from patang.sandbox.ready import ClockReading
-from patang.sandbox.routes import accounts, alerts, gtt, orders, quotes
+from patang.sandbox.routes import accounts, alerts, funds, gtt, orders, quotes, users
 from patang.sandbox.sessions import BAD_ACCESS, Session
 from patang.sandbox.settings import HOST
 from patang.sandbox.ticker import refuse
@@ -38,11 +39,9 @@ from patang.wire.instruments import CONTENT_TYPE as CSV
 from patang.wire.rows import encode_row
 
 JSON = "application/json"
-BODY_MAX = 1 << 20
-
 HANDLERS: dict[str, Handler] = {
-    "generate_session": accounts.open_session,
-    "invalidate_session": accounts.close_session,
+    "generate_session": users.open_session,
+    "invalidate_session": users.close_session,
     "profile": accounts.profile,
     "margins": accounts.margins,
     "margins_segment": accounts.segment_margins,
@@ -60,6 +59,24 @@ HANDLERS: dict[str, Handler] = {
     "quote": quotes.quotes,
     "ohlc": quotes.ohlc,
     "ltp": quotes.ltp,
+    "renew_access_token": users.renew_session,
+    "full_profile": users.full_profile,
+    "parameters": users.parameters,
+    "market_margins": users.market_margins,
+    "trigger_range": users.trigger_range,
+    "mf_orders": funds.orders,
+    "mf_order": funds.order,
+    "place_mf_order": funds.place_order,
+    "cancel_mf_order": funds.cancel_order,
+    "mf_sips": funds.sips,
+    "mf_sip": funds.sip,
+    "place_mf_sip": funds.place_sip,
+    "modify_mf_sip": funds.modify_sip,
+    "cancel_mf_sip": funds.cancel_sip,
+    "mf_holdings": funds.holdings,
+    "mf_holding_trades": funds.holding_trades,
+    "mf_instruments": funds.instruments,
+    "mf_allotments": funds.allotments,
     "place_gtt": gtt.place,
     "get_gtts": gtt.listed,
     "get_gtt": gtt.one,
@@ -83,7 +100,11 @@ _log = logging.getLogger("patang.sandbox")
 def build_app(world: World) -> ASGIApp:
     """Kite's REST routes at ``/``, the login page, ``/clock``, and the ticker at any path."""
     routes: list[Route | WebSocketRoute] = [
-        Route(endpoint.path, _respond_to(world, endpoint), methods=[endpoint.method])
+        Route(
+            endpoint.path,
+            Gate(world, endpoint, _respond_to(world, endpoint)),
+            methods=[endpoint.method],
+        )
         for endpoint in ENDPOINTS.values()
     ]
     routes += [
@@ -157,7 +178,7 @@ def _limit(world: World, endpoint: Endpoint, caller: Session, now_ns: int) -> No
     # Orders are counted for the account over all its apps, everything else for the key.
     is_order = endpoint.rate is RateClass.ORDER
     counted_for = caller.user_id if is_order else caller.app.api_key
-    if world.settings.rate_limits and not world.limiter.admit(
+    if world.rate_limits and not world.limiter.admit(
         counted_for, endpoint.rate, now_ns, is_placement=endpoint.name == "place_order"
     ):
         raise NetworkException("Too many requests", status=429)
@@ -185,7 +206,7 @@ def _page(
 
 
 def _clock(world: World, _query: Query, now_ns: int) -> Response:
-    return _answer(200, encode_row(ClockReading(now_ns, world.settings.speed)), JSON)
+    return _answer(200, encode_row(ClockReading(now_ns, world.clock.speed)), JSON)
 
 
 def _tick_to(world: World) -> Callable[[WebSocket], Awaitable[None]]:

@@ -23,6 +23,11 @@ class VirtualClock:
         elapsed_ns = self._monotonic_ns() - self._anchor_monotonic_ns
         return self._anchor_ns + int(elapsed_ns * self.speed)
 
+    def set_speed(self, speed: float) -> None:
+        """Go on from now at another speed."""
+        self.fall_back_to(self.now_ns())
+        self.speed = speed
+
     def fall_back_to(self, now_ns: int) -> None:
         """Go on from ``now_ns``: the market could not be computed as fast as the clock asked."""
         self._anchor_ns = now_ns

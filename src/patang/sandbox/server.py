@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from patang.domain.errors import PatangError
 from patang.sandbox.app import build_app
@@ -45,16 +46,21 @@ async def serve(
         ReadyFileUnwritable: the ready file cannot be written.
     """
     ready_file = ReadyFile(settings.ready_file) if settings.ready_file else None
-    with listening_socket(settings.port) as listener, contextlib.ExitStack() as cleanup:
+    with contextlib.ExitStack() as cleanup:
+        listener = cleanup.enter_context(listening_socket(settings.port))
+        control_listener = cleanup.enter_context(
+            listening_socket(settings.control_port, "--control-port")
+        )
         if ready_file:
             ready_file.prepare()
             cleanup.callback(ready_file.withdraw)
         root = f"http://{HOST}:{listener.getsockname()[1]}"
+        control = f"http://{HOST}:{control_listener.getsockname()[1]}"
         world = World(settings, root)
 
         def announce() -> None:
             world.start_clock()
-            ready = describe(world, root)
+            ready = describe(world, root, control)
             if ready_file:
                 ready_file.publish(ready)
             if on_ready:
@@ -63,13 +69,19 @@ async def serve(
                 on_running(Running(world, ready, asyncio.get_running_loop(), server))
 
         server = _Server(world, announce)
+        control_server = _ControlServer(build_control(world))
         if until_eof:
             threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 pump = tasks.create_task(_pump(world), name="sandbox pump")
                 posting = tasks.create_task(world.postbacks.deliver(), name="sandbox postbacks")
+                # Listening already, so that whoever connects from now on is only kept waiting.
+                tasks.create_task(
+                    control_server.serve(sockets=[control_listener]), name="sandbox control"
+                )
                 await server.serve(sockets=[listener])
+                control_server.should_exit = True
                 pump.cancel()
                 posting.cancel()
         except* PatangError as errors:
@@ -99,10 +111,11 @@ def _stop_at_eof(server: "_Server") -> None:
     server.should_exit = True
 
 
-def describe(world: World, root: str) -> Ready:
+def describe(world: World, root: str, control: str = "") -> Ready:
     """What a client needs to know of a running world."""
     return Ready(
         root=root,
+        control=control,
         ws=root.replace("http", "ws", 1),
         api_key=world.app.api_key,
         api_secret=world.app.api_secret,
@@ -110,7 +123,7 @@ def describe(world: World, root: str) -> Ready:
         users=tuple(
             ReadyUser(session.user_id, session.access_token) for session in world.first_sessions
         ),
-        clock=ClockReading(world.advance(), world.settings.speed),
+        clock=ClockReading(world.advance(), world.clock.speed),
         apps=tuple(ReadyApp(app.api_key, app.api_secret, app.kind) for app in world.apps),
     )
 
@@ -124,8 +137,11 @@ async def _pump(world: World) -> None:
 
 
 @contextlib.contextmanager
-def listening_socket(port: int) -> Iterator[socket.socket]:
-    """A socket of the sandbox's host, already listening; raises ``PortUnavailable``."""
+def listening_socket(port: int, option: str = "--port") -> Iterator[socket.socket]:
+    """A socket of the sandbox's host, already listening; raises ``PortUnavailable``.
+
+    ``option`` is where another port can be chosen.
+    """
     # Naming the protocol matters: asyncio turns Nagle's delay off only on sockets that say TCP, and
     # with it every answer would wait some 40 ms for an acknowledgement.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -140,14 +156,41 @@ def listening_socket(port: int) -> Iterator[socket.socket]:
             if error.errno == errno.EADDRINUSE:
                 raise PortUnavailable(
                     f"Port {port} of {HOST} is already in use.",
-                    "Choose another with --port, or --port 0 for any free one.",
+                    f"Choose another with {option}, or {option} 0 for any free one.",
                 ) from error
             raise PortUnavailable(
                 f"Cannot listen on port {port} of {HOST}: {error.strerror}.",
-                "Choose another with --port, or --port 0 for any free one.",
+                f"Choose another with {option}, or {option} 0 for any free one.",
             ) from error
         listener.setblocking(False)
         yield listener
+
+
+class _ControlServer(uvicorn.Server):
+    """uvicorn for the control port: it ends when it is told to, and leaves signals to the other."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=1,
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
 
 
 class _Server(uvicorn.Server):

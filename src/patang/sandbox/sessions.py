@@ -1,6 +1,7 @@
 """Who may call: apps, the login hand-over, and access tokens that die at 06:00 IST."""
 
 from collections import Counter
+from collections.abc import Collection
 
 import msgspec
 
@@ -50,6 +51,7 @@ class Sessions:
         self._pending: dict[str, _PendingLogin] = {}
         self._open: dict[str, Session] = {}
         self._renewable: dict[str, Session] = {}
+        self._owners: dict[str, str] = {}
 
     def app(self, api_key: str) -> App | None:
         """The app with that key."""
@@ -114,6 +116,7 @@ class Sessions:
             refresh_token=refresh_token or self._new_refresh_token(app, user_id),
         )
         self._open[session.access_token] = session
+        self._owners[session.access_token] = user_id
         if session.refresh_token:
             self._renewable[session.refresh_token] = session
         return session
@@ -131,6 +134,21 @@ class Sessions:
             del self._open[access_token]
             raise TokenException(BAD_ACCESS)
         return session
+
+    def owner(self, access_token: str) -> str | None:
+        """The user a token was made for, even when it is dead by now; None for nobody's."""
+        return self._owners.get(access_token)
+
+    def flush(self, user_ids: Collection[str] = ()) -> int:
+        """Kill the access tokens of these users, of all when none is named; return how many."""
+        doomed = [
+            token
+            for token, session in self._open.items()
+            if not user_ids or session.user_id in user_ids
+        ]
+        for token in doomed:
+            del self._open[token]
+        return len(doomed)
 
     def close(self, session: Session) -> None:
         """Log out."""

@@ -31,16 +31,17 @@ DEFAULT_USERS = (SandboxUser(user_id="AB1234"), SandboxUser(user_id="CD5678"))
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A world and how it is served.
 
-    ``port`` 0 takes any free one. ``speed`` is virtual seconds per real second; 0 freezes the
-    clock. ``redirect_url`` is where the login page sends the browser, by default a page of the
-    sandbox itself. ``rate_limits`` off lets any number of requests in. With ``one_session`` a new
-    login of a user ends the user's earlier session of the same app. ``apps`` are the world's apps,
-    by default one with every right; users are logged in with the first from the start. ``ticker``
-    says what a ticker connection may carry; with ``ticker_greetings`` each begins with the two
-    undocumented text frames of the real server.
+    ``port`` and ``control_port`` 0 take any free one. ``speed`` is virtual seconds per real second;
+    0 freezes the clock. ``redirect_url`` is where the login page sends the browser, by default a
+    page of the sandbox itself. ``rate_limits`` off lets any number of requests in. With
+    ``one_session`` a new login of a user ends the user's earlier session of the same app. ``apps``
+    are the world's apps, by default one with every right; users are logged in with the first from
+    the start. ``ticker`` says what a ticker connection may carry; with ``ticker_greetings`` each
+    begins with the two undocumented text frames of the real server.
     """
 
     port: int = 0
+    control_port: int = 0
     seed: int = 1
     speed: float = 1.0
     start_ns: int = DEFAULT_START_NS
@@ -54,8 +55,12 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     ticker_greetings: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65_535:
-            raise InvalidValue("port", f"{self.port} is no TCP port.", "Use 0 (any free) to 65535.")
+        for name in ("port", "control_port"):
+            port = getattr(self, name)
+            if not 0 <= port <= 65_535:
+                raise InvalidValue(name, f"{port} is no TCP port.", "Use 0 (any free) to 65535.")
+        if self.port and self.port == self.control_port:
+            raise InvalidValue("control_port", "it is Kite's port, too.", "Choose another.")
         if not (math.isfinite(self.speed) and self.speed >= 0):
             raise InvalidValue(
                 "speed", f"{self.speed} is not a speed.", "Use 0 (frozen) or a positive number."

@@ -9,14 +9,17 @@ from patang.rules.ist import format_ist
 from patang.sandbox.apps import build_apps
 from patang.sandbox.clock import VirtualClock
 from patang.sandbox.column_ticks import Columns
+from patang.sandbox.funds import FundDesk
 from patang.sandbox.limits import RateLimiter
 from patang.sandbox.postbacks import POSTED, Postbacks
+from patang.sandbox.records import Records
 from patang.sandbox.rows.orders import postback
 from patang.sandbox.rows.quotes import packet
 from patang.sandbox.sessions import Session, Sessions
 from patang.sandbox.settings import SandboxSettings
 from patang.sandbox.ticker import Ticker
-from patang.simulator.orders import SimOrder
+from patang.sandbox.waits import VirtualWaits
+from patang.simulator.orders import SimOrder, SimTrade
 from patang.simulator.triggers.alerts import AlertBook
 from patang.simulator.triggers.gtt import GttBook
 from patang.simulator.triggers.watch import PriceWatch
@@ -62,6 +65,9 @@ class World:
         self.ticker = Ticker(settings.ticker)
         if settings.ticker_greetings:
             self.ticker.greetings = self._greetings
+        self.rate_limits = settings.rate_limits
+        self.records = Records()
+        self.waits = VirtualWaits()
         self._packets: dict[tuple[int, TickMode], Packet] = {}
         self._is_behind = False
         for user in settings.users:
@@ -75,7 +81,9 @@ class World:
         self.gtts = GttBook(self.exchange, watch)
         self.alerts = AlertBook(self.exchange, watch)
         self.postbacks = Postbacks()
+        self.funds = FundDesk(settings.seed, settings.start_ns)
         self.exchange.on_order = self._send_update
+        self.exchange.on_trade = self._note_trade
         self.clock = VirtualClock(settings.start_ns, settings.speed)
 
     @property
@@ -102,7 +110,21 @@ class World:
                 break
         # What a command has just set off is due now, even where the clock stands still.
         self.exchange.run_agenda(self.market.now_ns)
+        self.waits.release(self.market.now_ns)
         return self.market.now_ns
+
+    def step(self, target_ns: int, budget_s: float) -> int:
+        """Move the clock by hand towards a moment, for so much real time; return how far it got.
+
+        Call again until it shows ``target_ns``, and let others have a turn in between.
+        """
+        deadline_s = time.monotonic() + budget_s
+        while self.market.now_ns < target_ns:
+            self.market.advance(min(self.market.now_ns + STEP_NS, target_ns))
+            if time.monotonic() > deadline_s:
+                break
+        self.clock.fall_back_to(max(self.market.now_ns, self.clock.now_ns()))
+        return self.advance()
 
     def publish(self) -> None:
         """Tell the ticker what changed since the last time."""
@@ -152,7 +174,11 @@ class World:
             encode_row({"type": "app_code", "timestamp": stamp}).decode(),
         )
 
+    def _note_trade(self, trade: SimTrade) -> None:
+        self.records.note_trade(trade, self.exchange.order(trade.user_id, trade.order_id))
+
     def _send_update(self, order: SimOrder) -> None:
+        self.records.note_order(order)
         app_id = order.request.app_id
         app = self.app if app_id is None else self._apps[app_id]
         update = postback(order, self._by_id[order.instrument], app)
@@ -166,5 +192,5 @@ class World:
             self._is_behind = True
             _log.warning(
                 "clock_falls_back: this machine cannot compute the market at speed %s.",
-                self.settings.speed,
+                self.clock.speed,
             )

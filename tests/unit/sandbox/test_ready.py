@@ -8,6 +8,7 @@ from patang.sandbox.ready import ClockReading, Ready, ReadyFile, ReadyUser
 
 READY = Ready(
     root="http://127.0.0.1:1",
+    control="http://127.0.0.1:2",
     ws="ws://127.0.0.1:1",
     api_key="k",
     api_secret="s",
@@ -25,12 +26,14 @@ def test_the_file_is_whole_private_and_leaves_nothing_else_behind(tmp_path):
     file.publish(READY)
     assert json.loads(path.read_text()) == {
         "root": "http://127.0.0.1:1",
+        "control": "http://127.0.0.1:2",
         "ws": "ws://127.0.0.1:1",
         "api_key": "k",
         "api_secret": "s",
         "login_url": "http://127.0.0.1:1/connect/login?v=3&api_key=k",
         "users": [{"user_id": "AB1234", "access_token": "t"}],
         "clock": {"now_ns": 5, "speed": 1.0},
+        "apps": [],
     }
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,151 @@
+"""The control port's routes. None of them exists on Kite's own port, nor do these answer there."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from patang.domain.errors import InvalidValue, PatangError
+from patang.sandbox.control.commands import ClockCommand, FlushCommand, LimitsCommand
+from patang.sandbox.control.exports import KINDS, lines
+from patang.sandbox.control.steps import Stepper
+from patang.sandbox.control.truth import truth
+from patang.sandbox.ready import ClockReading
+from patang.sandbox.world import World
+from patang.wire.row import encode_row
+
+JSON = "application/json"
+JSON_LINES = "application/x-ndjson"
+
+T = TypeVar("T")
+
+_log = logging.getLogger("patang.sandbox")
+
+
+def build_control(world: World) -> ASGIApp:
+    """The control port of a world, as an ASGI application.
+
+    Every answer is JSON; a request that cannot be obeyed is answered 400 with ``{"error", "field",
+    "remedy"}``.
+    """
+    routes = [
+        _route("GET", "/truth", world, _truth),
+        _route("GET", "/clock", world, _clock),
+        Route("/clock", _guarded(_clock_mover(world)), methods=["POST"]),
+        _route("POST", "/tokens/flush", world, _flush_tokens),
+        _route("POST", "/limits", world, _set_limits),
+        _route("GET", "/records/{kind}", world, _records),
+    ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+
+
+Answer = Callable[[World, Request, bytes], Response]
+Respond = Callable[[Request], Awaitable[Response]]
+
+
+def _route(method: str, path: str, world: World, answer: Answer) -> Route:
+    async def respond(request: Request) -> Response:
+        return answer(world, request, await request.body())
+
+    return Route(path, _guarded(respond), methods=[method])
+
+
+def _guarded(respond: Respond) -> Respond:
+    async def guarded(request: Request) -> Response:
+        try:
+            return await respond(request)
+        except InvalidValue as error:
+            return _failure(400, error.cause, error.field, error.remedy)
+        except PatangError as error:
+            return _failure(400, error.cause, "", error.remedy)
+        except Exception:  # noqa: BLE001 - the outermost frame of a request: record, answer 500
+            _log.exception("control_failed path=%s", request.url.path)
+            return _failure(500, "Something unexpected happened in the sandbox.", "", "")
+
+    return guarded
+
+
+# --- the routes ---------------------------------------------------------------------------------
+
+
+def _truth(world: World, _request: Request, _body: bytes) -> Response:
+    return _answer(truth(world))
+
+
+def _clock(world: World, _request: Request, _body: bytes) -> Response:
+    return _answer(encode_row(ClockReading(world.advance(), world.clock.speed)))
+
+
+def _clock_mover(world: World) -> Respond:
+    stepper = Stepper(world)
+
+    async def move(request: Request) -> Response:
+        command = decode_command(await request.body(), ClockCommand)
+        if command.speed is not None:
+            world.clock.set_speed(command.speed)
+        if command.advance_ns is not None:
+            await stepper.advance(command.advance_ns)
+        if command.to_ns is not None:
+            await stepper.go_to(command.to_ns)
+        return _clock(world, request, b"")
+
+    return move
+
+
+def _flush_tokens(world: World, _request: Request, body: bytes) -> Response:
+    command = decode_command(body or b"{}", FlushCommand)
+    return _answer(encode_row({"flushed": world.sessions.flush(command.users)}))
+
+
+def _set_limits(world: World, _request: Request, body: bytes) -> Response:
+    world.rate_limits = decode_command(body, LimitsCommand).rate_limits
+    return _answer(encode_row({"rate_limits": world.rate_limits}))
+
+
+def _records(world: World, request: Request, _body: bytes) -> Response:
+    kind = request.path_params["kind"]
+    if kind not in KINDS:
+        return _failure(404, f"There are no records of {kind!r}.", "", f"Ask for {_list(KINDS)}.")
+    return _answer(b"".join(lines(world, kind)), JSON_LINES)
+
+
+# --- reading and writing ------------------------------------------------------------------------
+
+
+def decode_command(body: bytes, shape: type[T]) -> T:
+    """A command out of a request's body.
+
+    Raises:
+        InvalidValue: no JSON, or not of the shape; it names the field.
+    """
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.DecodeError as error:
+        problem, _, field = str(error).partition(" - at `$.")
+        raise InvalidValue(field.rstrip("`") or "body", f"{problem}.") from error
+
+
+async def _no_route(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    text = "Method not allowed." if status == 405 else "The control port has no such address."
+    return _failure(status, text, "", "")
+
+
+def _failure(status: int, cause: str, field: str, remedy: str) -> Response:
+    body = encode_row({"error": cause, "field": field, "remedy": remedy})
+    return Response(body, status, headers={"content-type": JSON})
+
+
+def _answer(body: bytes, content_type: str = JSON) -> Response:
+    return Response(body, 200, headers={"content-type": content_type})
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,1 @@
+"""Faults on demand: what may go wrong, when, and the gate in which it does."""

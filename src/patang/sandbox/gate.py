@@ -1,0 +1,108 @@
+"""The gate before each of Kite's routes: every request is written down before it is answered."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from patang.sandbox.calls import Query
+from patang.sandbox.records import RequestRecord, parameters_of
+from patang.sandbox.world import World
+from patang.wire.endpoints import Endpoint, RateClass
+
+BODY_MAX = 1 << 20
+
+Respond = Callable[[Request], Awaitable[Response]]
+"""What answers a route."""
+
+
+class Gate:
+    """One route as an ASGI application: reads the request whole, records it, has it answered."""
+
+    def __init__(self, world: World, endpoint: Endpoint, respond: Respond) -> None:
+        self._world = world
+        self._endpoint = endpoint
+        self._respond = respond
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            body = await read_body(receive)
+        except ClientDisconnect:
+            return
+        # From here to the answer nothing waits, unless a fault makes it.
+        request = Request(scope, replay(body))
+        record = self._record(request, body)
+        response = await self._carry_out(request, record)
+        record.status = response.status_code
+        await response(scope, receive, send)
+
+    def _record(self, request: Request, body: bytes) -> RequestRecord:
+        world, endpoint = self._world, self._endpoint
+        record = world.records.request(
+            endpoint,
+            time_ns=world.advance(),
+            user_id=caller_of(world, request),
+            path=request.scope["path"],
+        )
+        if endpoint.rate is RateClass.ORDER:
+            pairs = Query(request.scope["query_string"]).as_dict() | Query(body).as_dict()
+            record.parameters = parameters_of(pairs)
+            record.tag = pairs.get("tag")
+        return record
+
+    async def _carry_out(self, request: Request, record: RequestRecord) -> Response:
+        response = await self._respond(request)
+        record.carried_out += 1
+        if self._endpoint.rate is RateClass.ORDER:
+            _note_answer(record, bytes(response.body))
+        return response
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body, cut off just beyond ``BODY_MAX``: longer ones are refused by the route.
+
+    Raises:
+        ClientDisconnect: the client left before it had sent everything.
+    """
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        if len(body) <= BODY_MAX:
+            body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def replay(body: bytes) -> Receive:
+    """A body that was read already, for whoever reads it next."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def caller_of(world: World, request: Request) -> str:
+    """The user whose access token a request carries, even one that has died; else empty."""
+    _, _, credentials = request.headers.get("authorization", "").partition(" ")
+    _, _, access_token = credentials.partition(":")
+    return world.sessions.owner(access_token) or ""
+
+
+class _Answer(msgspec.Struct):
+    data: Any = None
+    message: str | None = None
+    error_type: str | None = None
+
+
+def _note_answer(record: RequestRecord, body: bytes) -> None:
+    answer = msgspec.json.decode(body, type=_Answer)
+    record.message, record.error_type = answer.message, answer.error_type
+    if isinstance(answer.data, dict) and isinstance(answer.data.get("order_id"), str):
+        record.order_id = answer.data["order_id"]
