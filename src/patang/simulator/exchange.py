@@ -1,7 +1,7 @@
 """The exchange and the broker before it: accounts, checks, books, and the life of every order."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -9,19 +9,24 @@ import msgspec
 from patang.domain.enums import OrderType, Product, Validity
 from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument, InstrumentId
-from patang.domain.position import Position
+from patang.rules.charges import Charges
 from patang.rules.ist import ist_date
 from patang.simulator import checks
 from patang.simulator.accounts import rms
 from patang.simulator.accounts.account import Account, Funds, Holding
+from patang.simulator.accounts.back_office import BackOffice
+from patang.simulator.accounts.conversion import Conversion
 from patang.simulator.accounts.marks import Marks
+from patang.simulator.accounts.position import AccountPosition
 from patang.simulator.admission import STOPS
 from patang.simulator.agenda import Agenda
+from patang.simulator.day.settlement import DAY_ENDS_NS, is_trading_day, settle_day
 from patang.simulator.errors import Refused
 from patang.simulator.identifiers import OrderIds
 from patang.simulator.lifecycle import Lifecycle
 from patang.simulator.orders import KiteStatus, OrderRequest, SimOrder, SimTrade
 from patang.simulator.quote import Quote
+from patang.simulator.shelf import Backdrop, Venues
 from patang.simulator.tape.mirror import Mirror
 from patang.simulator.terms import Change, Terms, asked_terms, changed_terms
 from patang.simulator.venue import Venue
@@ -50,8 +55,11 @@ class Exchange:
         *,
         sessions: Sequence[Session] = (),
         worker: int = 1,
+        backdrop: Backdrop | None = None,
     ) -> None:
         self.sessions = tuple(sessions)
+        self.backdrop = backdrop
+        """Prices of what is listed without a book, in a world that has such."""
         self.on_order: Callable[[SimOrder], None] = _ignore
         self.on_trade: Callable[[SimTrade], None] = _ignore
         self.on_time: Callable[[int], None] = _ignore
@@ -61,11 +69,22 @@ class Exchange:
         self._ids = OrderIds(worker)
         self._accounts: dict[str, Account] = {}
         self.marks = Marks(
-            self._find, self.last_price, lambda: self.instruments, lambda: self.now_ns
+            self._find,
+            self.last_price,
+            self.previous_close,
+            lambda: self.instruments,
+            lambda: self.now_ns,
         )
         """Prices and contracts, as accounts see them."""
+        self.back_office = BackOffice(self._accounts, self.marks)
+        """Everything of the accounts that is no order: conversions, charges, ledgers."""
+        self._settled_on: date | None = None
         self._lifecycle = Lifecycle(
-            (Venue(one, _previous_close(one, previous_closes)) for one in instruments),
+            Venues(
+                (Venue(one, _previous_close(one, previous_closes)) for one in instruments),
+                backdrop,
+                lambda: self.now_ns,
+            ),
             self._accounts,
             on_order=lambda order: self.on_order(order),
             on_trade=lambda trade: self.on_trade(trade),
@@ -78,27 +97,58 @@ class Exchange:
     @property
     def instruments(self) -> tuple[Instrument, ...]:
         """Everything listed, indices too."""
+        if self.backdrop is not None:
+            return self.backdrop.instruments
         return tuple(venue.instrument for venue in self.floor.venues.values())
 
+    def instrument(self, instrument: InstrumentId) -> Instrument:
+        """What is listed under a name, without opening a book; raises ``Refused``."""
+        found = self._find(instrument)
+        if found is None:
+            raise Refused("InputException", checks.UNKNOWN_INSTRUMENT)
+        return found
+
     def venue(self, instrument: InstrumentId) -> Venue:
-        """The floor's place of one instrument.
+        """The floor's place of one instrument; its book opens now if it had none.
 
         Raises:
             Refused: the instrument is not listed.
         """
-        venue = self.floor.venues.get(instrument)
-        if venue is None:
-            raise Refused("InputException", checks.UNKNOWN_INSTRUMENT)
-        return venue
+        try:
+            return self.floor.venues[instrument]
+        except KeyError:
+            raise Refused("InputException", checks.UNKNOWN_INSTRUMENT) from None
 
     def quote(self, instrument: InstrumentId) -> Quote:
         """The full quote, stamped with the instrument's last change; raises ``Refused``."""
+        backdrop = self._backdrop_of(instrument)
+        if backdrop is not None:
+            return backdrop.quote(instrument, self.now_ns)
         venue = self.venue(instrument)
         return venue.quote(venue.changed_ns or self.now_ns)
 
     def last_price(self, instrument: InstrumentId) -> Decimal:
         """Rupees; the previous close before the first trade."""
+        backdrop = self._backdrop_of(instrument)
+        if backdrop is not None:
+            return backdrop.last_price(instrument, self.now_ns)
         return self.venue(instrument).last_price
+
+    def previous_close(self, instrument: InstrumentId) -> Decimal:
+        """The last session's close, rupees; raises ``Refused``."""
+        backdrop = self._backdrop_of(instrument)
+        if backdrop is not None:
+            return backdrop.previous_close(instrument)
+        return self.quote(instrument).close
+
+    def previous_close(self, instrument: InstrumentId) -> Decimal:
+        """The last session's closing price, rupees."""
+        return self.quote(instrument).close
+
+    def closing_price(self, instrument: InstrumentId) -> Decimal:
+        """Today's closing price where there is one already, else the last price; rupees."""
+        venue = self.venue(instrument)
+        return venue.price(venue.closing_ticks or venue.last_ticks)
 
     def take_changed(self) -> list[InstrumentId]:
         """Instruments whose quote changed since the last call, in the order they first did."""
@@ -159,8 +209,10 @@ class Exchange:
 
     # --- accounts -------------------------------------------------------------------------------
 
-    def open_account(self, user_id: str, cash: Decimal) -> None:
+    def open_account(self, user_id: str, cash: Decimal, *, sells_freely: bool = True) -> None:
         """A new account with ``cash`` rupees.
+
+        Without ``sells_freely`` a sale out of holdings needs the depository's authorisation first.
 
         Raises:
             InvalidValue: the id is taken or the cash negative.
@@ -169,18 +221,90 @@ class Exchange:
             raise InvalidValue("user_id", f"{user_id!r} is empty or taken.", "Choose another.")
         if cash < 0:
             raise InvalidValue("cash", f"{cash} is negative.", "Give zero or more.")
-        self._accounts[user_id] = Account(user_id, cash, self.marks)
+        self._accounts[user_id] = Account(user_id, cash, self.marks, sells_freely=sells_freely)
 
     def seed_holding(
-        self, user_id: str, instrument: InstrumentId, quantity: int, average_price: Decimal
+        self,
+        user_id: str,
+        instrument: InstrumentId,
+        quantity: int,
+        average_price: Decimal,
+        t1_quantity: int = 0,
     ) -> None:
-        """Give a user shares held since before today; raises ``Refused`` for unknown names."""
-        self.venue(instrument)
-        if quantity < 1:
-            raise InvalidValue("quantity", f"{quantity} is below 1.", "Hold at least one share.")
-        self._account(user_id).holdings[instrument] = Holding(
-            instrument=instrument, quantity=quantity, average_price=average_price
+        """Give a user shares held since before today, ``t1_quantity`` more still on their way.
+
+        Raises:
+            InvalidValue: no shares at all, or a negative number or price.
+            Refused: unknown names.
+        """
+        self._listed(instrument)
+        holding = Holding(
+            instrument=instrument,
+            quantity=quantity,
+            average_price=average_price,
+            t1_quantity=t1_quantity,
         )
+        self.back_office.give_holding(user_id, holding)
+
+    def seed_position(
+        self,
+        user_id: str,
+        instrument: InstrumentId,
+        product: Product,
+        quantity: int,
+        price: Decimal,
+    ) -> None:
+        """Give a user a position carried in from yesterday; ``quantity`` is signed, short negative.
+
+        Raises:
+            InvalidValue: no whole lots, a negative price, or another product than NRML.
+            Refused: unknown names.
+        """
+        self._listed(instrument)
+        self.back_office.give_position(user_id, instrument, product, quantity, price)
+
+    def convert(self, user_id: str, wanted: Conversion, at_ns: int) -> None:
+        """Change the product of a position; raises ``Refused``."""
+        at_ns = self.pass_time(at_ns)
+        listed = self._listed(wanted.instrument)
+        venue = self.floor.venues.get(listed.id)
+        if wanted.new_product is Product.MIS and venue is not None and venue.is_intraday_over:
+            raise Refused(
+                "InputException",
+                "MIS (intraday) are blocked as the square-off time has passed. "
+                "The position stays in its product.",
+            )
+        self.back_office.convert(user_id, wanted)
+
+    def charges(self, user_id: str) -> Charges:
+        """The exact charges of today's executed orders so far, unrounded, in rupees."""
+        return self.back_office.charges(user_id, self.today(self.now_ns))
+
+    def settle_accounts(self, at_ns: int) -> None:
+        """Close the accounts' day: deliver, mark to the close, settle what expired, charge.
+
+        ``at_ns`` is when the day rolls over (06:00 IST by the broker): the day before it is closed.
+        Orders and trades of the day are gone afterwards. A day without trading closes nothing; its
+        interest comes with the next one.
+        """
+        on = ist_date(at_ns - DAY_ENDS_NS - 1)
+        before = self._settled_on or on - timedelta(days=1)
+        if on <= before:
+            return
+        delivers = is_trading_day(on)
+        if not delivers and not any(one.trades for one in self._accounts.values()):
+            return
+        for account in self._accounts.values():
+            settle_day(
+                account,
+                self.marks,
+                self.closing_price,
+                on,
+                days=(on - before).days,
+                delivers=delivers,
+            )
+        self._settled_on = on
+        self.marks.forget_contracts()
 
     def orders(self, user_id: str) -> list[SimOrder]:
         """All orders of the day, oldest first."""
@@ -198,11 +322,8 @@ class Exchange:
         trades = self._account(user_id).trades
         return [one for one in trades if order_id is None or one.order_id == order_id]
 
-    def positions(self, user_id: str) -> list[Position]:
-        """One row for each instrument and product traded today, flat ones too.
-
-        Accounts start the day flat, so these are both Kite's ``net`` and its ``day`` rows.
-        """
+    def positions(self, user_id: str) -> list[AccountPosition]:
+        """One for each instrument and product traded today or carried in, flat ones too."""
         return list(self._account(user_id).positions.values())
 
     def holdings(self, user_id: str) -> list[Holding]:
@@ -324,8 +445,23 @@ class Exchange:
                 self._lifecycle.expire(self.venue(order.instrument), order, at_ns)
 
     def _find(self, instrument: InstrumentId) -> Instrument | None:
-        venue = self.floor.venues.get(instrument)
-        return venue.instrument if venue else None
+        venue = self.floor.venues.peek(instrument)
+        if venue is not None:
+            return venue.instrument
+        return None if self.backdrop is None else self.backdrop.find(instrument)
+
+    def _backdrop_of(self, instrument: InstrumentId) -> Backdrop | None:
+        """The backdrop, where it prices this instrument now."""
+        backdrop = self.backdrop
+        if backdrop is None or self.floor.venues.peek(instrument) is not None:
+            return None
+        return None if backdrop.find(instrument) is None else backdrop
+
+    def _listed(self, instrument: InstrumentId) -> Instrument:
+        found = self._find(instrument)
+        if found is None:
+            raise Refused("InputException", checks.UNKNOWN_INSTRUMENT)
+        return found
 
     # --- checks that need the account -----------------------------------------------------------
 

@@ -160,6 +160,14 @@ class Account:
         slot.position = position
         self.changed(position.instrument, position.product)
 
+    def clear_empty(self, instrument: InstrumentId) -> None:
+        """Forget the positions of an instrument in which nothing was ever traded or converted."""
+        for (name, product), slot in list(self._slots.items()):
+            position = slot.position
+            if name == instrument and position and not position.is_used:
+                slot.position = None
+                self.changed(name, product)
+
     def changed(self, instrument: InstrumentId, product: Product) -> None:
         """A position was changed from outside: work out what it does to the totals."""
         slot = self.slot(instrument, product)

@@ -80,15 +80,20 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
             collateral_quantity=min(self.collateral_quantity, self.quantity - settled),
         )
 
-    def arrived(self) -> "Holding":
-        """After a settlement: what was on its way is there, and authorisations have lapsed."""
+    def arrived(self, evening_ns: int) -> "Holding":
+        """After a settlement: what was on its way is there.
+
+        Authorisations have lapsed but for those given after ``evening_ns``: they are for the day
+        that comes.
+        """
+        is_for_tomorrow = self.authorised_ns is not None and self.authorised_ns >= evening_ns
         return msgspec.structs.replace(
             self,
             quantity=self.total,
             t1_quantity=0,
             used_quantity=0,
-            authorised_quantity=0,
-            authorised_ns=None,
+            authorised_quantity=self.authorised_quantity if is_for_tomorrow else 0,
+            authorised_ns=self.authorised_ns if is_for_tomorrow else None,
         )
 
 

@@ -16,18 +16,20 @@ class Marks:
     """Prices and contracts of an exchange, looked up when they are asked for.
 
     ``find`` gives a listed instrument, None for others; ``last_price`` rupees, the previous close
-    before the first trade.
+    before the first trade; ``previous_close`` the last session's.
     """
 
     def __init__(
         self,
         find: Callable[[InstrumentId], Instrument | None],
         last_price: PriceOf,
+        previous_close: PriceOf,
         instruments: Callable[[], Iterable[Instrument]],
         now_ns: Callable[[], int],
     ) -> None:
         self.find = find
         self.last_price = last_price
+        self.previous_close = previous_close
         self._instruments = instruments
         self._now_ns = now_ns
         self._futures: dict[str, list[Instrument]] | None = None

@@ -59,6 +59,11 @@ class AccountPosition(Position, kw_only=True):
         return self.sell_value + min(self.overnight_value, ZERO)
 
     @property
+    def is_used(self) -> bool:
+        """Whether anything was ever bought or sold here."""
+        return bool(self.buy_quantity or self.sell_quantity)
+
+    @property
     def has_traded(self) -> bool:
         """Whether anything of it was traded or converted today."""
         return bool(self.day_buy_quantity or self.day_sell_quantity)

@@ -1,0 +1,168 @@
+"""What the broker does beside orders: conversions, authorisations, funds, charges, settlement."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+
+import msgspec
+
+from patang.domain.enums import Product
+from patang.domain.errors import InvalidValue
+from patang.domain.instrument import InstrumentId
+from patang.domain.money import ZERO
+from patang.rules.charges import Charges
+from patang.simulator.accounts import conversion, costs
+from patang.simulator.accounts.account import Account
+from patang.simulator.accounts.conversion import Conversion
+from patang.simulator.accounts.holdings import Holding
+from patang.simulator.accounts.ledger import Entry
+from patang.simulator.accounts.marks import Marks
+from patang.simulator.accounts.position import AccountPosition, pays_in_full
+from patang.simulator.errors import Refused
+
+
+class BackOffice:
+    """Everything of the accounts that is no order. Times are UTC nanoseconds, money rupees."""
+
+    def __init__(self, accounts: Mapping[str, Account], marks: Marks) -> None:
+        self._accounts = accounts
+        self._marks = marks
+
+    def account(self, user_id: str) -> Account:
+        """A user's account; raises ``Refused`` when there is none."""
+        account = self._accounts.get(user_id)
+        if account is None:
+            raise Refused("UserException", f"There is no account {user_id!r}.")
+        return account
+
+    def convert(self, user_id: str, wanted: Conversion) -> None:
+        """Change a position's product; raises ``Refused`` as ``conversion.convert`` does."""
+        listed = self._marks.find(wanted.instrument)
+        if listed is None:
+            raise Refused("InputException", "Invalid `tradingsymbol`.")
+        conversion.convert(self.account(user_id), listed, wanted)
+
+    # --- what an account begins with --------------------------------------------------------------
+
+    def give_holding(self, user_id: str, holding: Holding) -> None:
+        """Let a user hold shares since before today, in place of what was held of them.
+
+        Raises:
+            InvalidValue: a quantity below zero, none at all, or a negative price.
+        """
+        if min(holding.quantity, holding.t1_quantity) < 0 or holding.is_empty:
+            raise InvalidValue(
+                "quantity", f"{holding.total} is below 1.", "Hold at least one share."
+            )
+        if holding.average_price < 0:
+            raise InvalidValue("average_price", f"{holding.average_price} is negative.")
+        self._marks.instrument(holding.instrument)
+        self.account(user_id).holdings[holding.instrument] = holding
+
+    def give_position(
+        self,
+        user_id: str,
+        instrument: InstrumentId,
+        product: Product,
+        quantity: int,
+        price: Decimal,
+    ) -> None:
+        """Let a user have carried ``quantity`` (short negative) in from yesterday, at ``price``.
+
+        Earlier days settled it as far as they do: a future to the previous close, an option's
+        premium in full.
+
+        Raises:
+            InvalidValue: no quantity, part of a lot, a negative price, or a product that is not
+                carried overnight there.
+        """
+        listed = self._marks.instrument(instrument)
+        if not quantity or quantity % listed.lot_size:
+            raise InvalidValue(
+                "quantity", f"{quantity} is no number of lots.", f"A lot is {listed.lot_size}."
+            )
+        if price < 0:
+            raise InvalidValue("price", f"{price} is negative.")
+        if product is not Product.NRML:
+            raise InvalidValue(
+                "product", f"{product} is not carried as a position.", "Use NRML, or a holding."
+            )
+        cost = price * quantity * listed.multiplier
+        position = AccountPosition(
+            instrument=instrument,
+            product=product,
+            multiplier=listed.multiplier,
+            open_cost=cost,
+            in_full=pays_in_full(listed, product),
+            buy_quantity=max(quantity, 0),
+            sell_quantity=max(-quantity, 0),
+            buy_value=max(cost, ZERO),
+            sell_value=max(-cost, ZERO),
+        )
+        if position.in_full:
+            settled = -cost
+        else:
+            close = self._marks.previous_close(instrument)
+            settled = close * quantity * listed.multiplier - cost
+        self.account(user_id).put_position(position.carry(settled))
+
+    def pay_in(self, user_id: str, amount: Decimal) -> None:
+        """Add funds during the day; raises ``InvalidValue`` unless above zero."""
+        if not amount > 0:
+            raise InvalidValue("amount", f"{amount} is not above zero.")
+        self.account(user_id).payin += amount
+
+    def pay_out(self, user_id: str, amount: Decimal) -> None:
+        """Withdraw funds; raises ``Refused`` when so much is not free."""
+        account = self.account(user_id)
+        if not amount > 0:
+            raise InvalidValue("amount", f"{amount} is not above zero.")
+        if amount > account.available:
+            raise Refused(
+                "MarginException",
+                f"Insufficient funds. Required margin is {amount:.2f} but available margin is "
+                f"{account.available:.2f}.",
+            )
+        account.payout += amount
+
+    # --- the depository ---------------------------------------------------------------------------
+
+    def authorise(
+        self, user_id: str, quantities: Mapping[InstrumentId, int] | None, at_ns: int
+    ) -> None:
+        """Let the depository allow sales out of holdings: of each as many, None for all there is.
+
+        Raises:
+            Refused: more than is held.
+        """
+        holdings = self.account(user_id).holdings
+        if quantities is None:
+            quantities = {name: one.total for name, one in holdings.items() if one.total}
+        for name, quantity in quantities.items():
+            holding = holdings.get(name)
+            if holding is None or not 0 < quantity <= holding.total:
+                raise Refused(
+                    "HoldingException", f"Invalid `quantity` {quantity} for authorisation."
+                )
+        for name, quantity in quantities.items():
+            holdings[name] = msgspec.structs.replace(
+                holdings[name], authorised_quantity=quantity, authorised_ns=at_ns
+            )
+
+    # --- money ------------------------------------------------------------------------------------
+
+    def charges(self, user_id: str, on: date) -> Charges:
+        """The exact charges of today's executed orders, unrounded; see ``contract_notes``."""
+        return costs.order_costs(self.account(user_id), self._marks, on)
+
+    def contract_notes(self, user_id: str, on: date) -> dict[str, Charges]:
+        """Today's contract notes so far by segment, as the day's end will charge them."""
+        return costs.contract_notes(self.account(user_id), self._marks, on)
+
+    def fees(self, user_id: str, on: date) -> list[costs.Fee]:
+        """Today's charges outside the contract notes so far."""
+        return costs.fees(self.account(user_id), on)
+
+    def ledger(self, user_id: str) -> tuple[Entry, ...]:
+        """Everything that ever moved the account's opening balance, oldest first."""
+        return tuple(self.account(user_id).ledger)
