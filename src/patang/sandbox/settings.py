@@ -36,8 +36,10 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     page of the sandbox itself. ``rate_limits`` off lets any number of requests in. With
     ``one_session`` a new login of a user ends the user's earlier session of the same app. ``apps``
     are the world's apps, by default one with every right; users are logged in with the first from
-    the start. ``ticker`` says what a ticker connection may carry; with ``ticker_greetings`` each
-    begins with the two undocumented text frames of the real server.
+    the start. With ``login_choice`` the login page asks who logs in, and with ``fund_orders`` the
+    broker takes orders for mutual funds as it once did. ``ticker`` says what a ticker connection
+    may carry; with ``ticker_greetings`` each begins with the two undocumented text frames of the
+    real server.
     """
 
     port: int = 0
@@ -51,6 +53,8 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limits: bool = True
     one_session: bool = True
     apps: tuple[AppSettings, ...] = ()
+    login_choice: bool = False
+    fund_orders: bool = False
     ticker: TickerLimits = TickerLimits()
     ticker_greetings: bool = False
 

@@ -1,4 +1,4 @@
-"""Routes of the login, the user and the portfolio."""
+"""Routes of the user's money and the portfolio."""
 
 from patang.sandbox.calls import Call
 from patang.sandbox.rows.accounts import (
@@ -6,7 +6,6 @@ from patang.sandbox.rows.accounts import (
     margins_row,
     position_row,
     profile_row,
-    session_row,
 )
 from patang.wire.errors import InputException
 from patang.wire.rows import (
@@ -15,28 +14,7 @@ from patang.wire.rows import (
     Positions,
     ProfileRow,
     SegmentRow,
-    SessionRow,
 )
-
-
-def open_session(call: Call) -> SessionRow:
-    """POST /session/token; any Authorization header is ignored."""
-    session = call.world.sessions.exchange(
-        call.form.required("api_key"),
-        call.form.required("request_token"),
-        call.form.required("checksum"),
-        call.now_ns,
-    )
-    return session_row(session, call.world.exchange_names)
-
-
-def close_session(call: Call) -> bool:
-    """DELETE /session/token, by the credentials in its query."""
-    session = call.world.sessions.verify(
-        call.query.required("api_key"), call.query.required("access_token"), call.now_ns
-    )
-    call.world.sessions.close(session)
-    return True
 
 
 def profile(call: Call) -> ProfileRow:
