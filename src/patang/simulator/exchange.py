@@ -63,6 +63,8 @@ class Exchange:
         self.on_order: Callable[[SimOrder], None] = _ignore
         self.on_trade: Callable[[SimTrade], None] = _ignore
         self.on_time: Callable[[int], None] = _ignore
+        self.on_index: Callable[[Venue, int], None] = _ignore_index
+        """Called with (index, UTC ns) at each value published; it may only set timers."""
         self.now_ns = 0
         self.agenda = Agenda()
         """Timers of the exchange; each runs at its own time, before anything later happens."""
@@ -141,10 +143,6 @@ class Exchange:
             return backdrop.previous_close(instrument)
         return self.quote(instrument).close
 
-    def previous_close(self, instrument: InstrumentId) -> Decimal:
-        """The last session's closing price, rupees."""
-        return self.quote(instrument).close
-
     def closing_price(self, instrument: InstrumentId) -> Decimal:
         """Today's closing price where there is one already, else the last price; rupees."""
         venue = self.venue(instrument)
@@ -188,6 +186,7 @@ class Exchange:
         if ticks != venue.last_ticks or not venue.open_ticks:
             venue.set_last(ticks, at_ns)
             self.floor.mark(venue, at_ns)
+            self.on_index(venue, at_ns)
 
     def mirror(
         self,
@@ -237,7 +236,7 @@ class Exchange:
             InvalidValue: no shares at all, or a negative number or price.
             Refused: unknown names.
         """
-        self._listed(instrument)
+        self.instrument(instrument)
         holding = Holding(
             instrument=instrument,
             quantity=quantity,
@@ -260,13 +259,13 @@ class Exchange:
             InvalidValue: no whole lots, a negative price, or another product than NRML.
             Refused: unknown names.
         """
-        self._listed(instrument)
+        self.instrument(instrument)
         self.back_office.give_position(user_id, instrument, product, quantity, price)
 
     def convert(self, user_id: str, wanted: Conversion, at_ns: int) -> None:
         """Change the product of a position; raises ``Refused``."""
         at_ns = self.pass_time(at_ns)
-        listed = self._listed(wanted.instrument)
+        listed = self.instrument(wanted.instrument)
         venue = self.floor.venues.get(listed.id)
         if wanted.new_product is Product.MIS and venue is not None and venue.is_intraday_over:
             raise Refused(
@@ -457,12 +456,6 @@ class Exchange:
             return None
         return None if backdrop.find(instrument) is None else backdrop
 
-    def _listed(self, instrument: InstrumentId) -> Instrument:
-        found = self._find(instrument)
-        if found is None:
-            raise Refused("InputException", checks.UNKNOWN_INSTRUMENT)
-        return found
-
     # --- checks that need the account -----------------------------------------------------------
 
     def _account(self, user_id: str) -> Account:
@@ -498,6 +491,10 @@ class Exchange:
 
 
 def _ignore(_: object) -> None:
+    """Nobody listens."""
+
+
+def _ignore_index(_index: Venue, _at_ns: int) -> None:
     """Nobody listens."""
 
 

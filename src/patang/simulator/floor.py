@@ -1,10 +1,11 @@
 """The trading floor: every venue, the agents' accounts, and the one place where trades happen."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from patang.domain.instrument import InstrumentId
 from patang.simulator.accounts.account import AgentAccount
 from patang.simulator.book import Resting
+from patang.simulator.shelf import Venues
 from patang.simulator.venue import Venue
 
 FIRST_TRADE_NUMBER = 10_000_001
@@ -28,8 +29,8 @@ class Floor:
     stays. Source: Zerodha support, self-trade prevention ("new order will be cancelled").
     """
 
-    def __init__(self, venues: Iterable[Venue], user_fill: UserFill, release: Release) -> None:
-        self.venues: dict[InstrumentId, Venue] = {one.instrument.id: one for one in venues}
+    def __init__(self, venues: Venues, user_fill: UserFill, release: Release) -> None:
+        self.venues = venues
         self.agents: dict[str, AgentAccount] = {}
         self.agent_instruments: dict[str, InstrumentId] = {}
         self.on_edge: AtEdge = _ignore

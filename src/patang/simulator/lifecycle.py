@@ -11,7 +11,7 @@ A partial fill adds an OPEN row. An IOC order ends COMPLETE, or CANCELLED with w
 While the line to the exchange is cut, orders stay OPEN PENDING, MODIFY PENDING, CANCEL PENDING.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from patang.domain.enums import OrderType, Side, Validity, Variety
 from patang.rules.ist import ist_date
@@ -24,6 +24,7 @@ from patang.simulator.errors import Rejection
 from patang.simulator.floor import Floor
 from patang.simulator.line import Line
 from patang.simulator.orders import KiteStatus, SimOrder, SimTrade
+from patang.simulator.shelf import Venues
 from patang.simulator.terms import Terms
 from patang.simulator.venue import Venue
 
@@ -48,7 +49,7 @@ class Lifecycle:
 
     def __init__(
         self,
-        venues: Iterable[Venue],
+        venues: Venues,
         accounts: dict[str, Account],
         *,
         on_order: Callable[[SimOrder], None],
@@ -91,6 +92,29 @@ class Lifecycle:
         if order.order_type not in STOPS:
             order.record(KiteStatus.OPEN_PENDING, at_ns)
         self._arrive(venue, order, at_ns, rejection)
+
+    def queue(self, order: SimOrder, at_ns: int) -> None:
+        """Keep a new order at the broker until its market opens."""
+        order.record(KiteStatus.PUT_ORDER_REQ_RECEIVED, at_ns)
+        order.record(KiteStatus.AMO_REQ_RECEIVED, at_ns)
+        self._on_order(order)
+
+    def requeue(self, order: SimOrder, terms: Terms, at_ns: int) -> None:
+        """Change an order that waits at the broker."""
+        order.modifications += 1
+        order.order_ns = at_ns
+        order.record(KiteStatus.MODIFY_AMO_REQ_RECEIVED, at_ns)
+        order.is_modified = True
+        self.put_terms(order, terms)
+        order.record(KiteStatus.AMO_REQ_RECEIVED, at_ns)
+        self._on_order(order)
+
+    def put_terms(self, order: SimOrder, terms: Terms) -> None:
+        """Let an order that does not stand at the exchange have these terms."""
+        order.pending_quantity -= order.quantity - terms.quantity
+        for name in terms.__struct_fields__:
+            setattr(order, name, getattr(terms, name))
+        self._accounts[order.user_id].work_changed(order)
 
     def reject(self, order: SimOrder, rejection: Rejection, at_ns: int) -> None:
         """End an order that broker or exchange refuse; its row stays."""
@@ -177,17 +201,7 @@ class Lifecycle:
             venue.book.reduce(resting, lowered_by)
             self.floor.mark(venue, at_ns)
         order.is_modified = True
-        order.order_type = terms.order_type
-        order.quantity = terms.quantity
-        order.pending_quantity -= lowered_by
-        order.price = terms.price
-        order.trigger_price = terms.trigger_price
-        order.validity = terms.validity
-        order.validity_ttl = terms.validity_ttl
-        order.disclosed_quantity = terms.disclosed_quantity
-        order.market_protection = terms.market_protection
-        order.tags = terms.tags
-        self._accounts[order.user_id].work_changed(order)
+        self.put_terms(order, terms)
         order.record(KiteStatus.MODIFIED, at_ns)
         if not keeps_place:
             self._stand(venue, order, at_ns, waits=waits)
