@@ -44,6 +44,7 @@ class World:
 
     def __init__(self, settings: SandboxSettings, root: str) -> None:
         self.settings = settings
+        self.root = root
         self.apps = build_apps(
             settings.apps,
             seed=settings.seed,

@@ -17,6 +17,7 @@ from patang.sandbox.control.commands import ClockCommand, FlushCommand, LimitsCo
 from patang.sandbox.control.exports import KINDS, lines
 from patang.sandbox.control.steps import Stepper
 from patang.sandbox.control.truth import truth
+from patang.sandbox.openapi import openapi_document
 from patang.sandbox.ready import ClockReading
 from patang.sandbox.world import World
 from patang.wire.row import encode_row
@@ -42,6 +43,7 @@ def build_control(world: World) -> ASGIApp:
         _route("POST", "/tokens/flush", world, _flush_tokens),
         _route("POST", "/limits", world, _set_limits),
         _route("GET", "/records/{kind}", world, _records),
+        _route("GET", "/openapi.json", world, _openapi),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
 
@@ -114,6 +116,10 @@ def _records(world: World, request: Request, _body: bytes) -> Response:
     if kind not in KINDS:
         return _failure(404, f"There are no records of {kind!r}.", "", f"Ask for {_list(KINDS)}.")
     return _answer(b"".join(lines(world, kind)), JSON_LINES)
+
+
+def _openapi(world: World, _request: Request, _body: bytes) -> Response:
+    return _answer(encode_row(openapi_document(world.root)))
 
 
 # --- reading and writing ------------------------------------------------------------------------
