@@ -4,40 +4,36 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-import msgspec
-
+from patang.domain.enums import Exchange as ExchangeName
 from patang.domain.enums import OrderType, Product, Validity
 from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.rules.charges import Charges
 from patang.rules.ist import ist_date
 from patang.simulator import checks
-from patang.simulator.accounts import rms
 from patang.simulator.accounts.account import Account, Funds, Holding
 from patang.simulator.accounts.back_office import BackOffice
 from patang.simulator.accounts.conversion import Conversion
 from patang.simulator.accounts.marks import Marks
 from patang.simulator.accounts.position import AccountPosition
-from patang.simulator.admission import STOPS
 from patang.simulator.agenda import Agenda
+from patang.simulator.book import Resting
 from patang.simulator.day.settlement import DAY_ENDS_NS, is_trading_day, settle_day
-from patang.simulator.errors import Refused
+from patang.simulator.desk import OrderDesk
+from patang.simulator.errors import Refused, Rejection
 from patang.simulator.identifiers import OrderIds
-from patang.simulator.lifecycle import Lifecycle
-from patang.simulator.orders import KiteStatus, OrderRequest, SimOrder, SimTrade
+from patang.simulator.lifecycle import EXPIRED, Lifecycle
+from patang.simulator.orders import OrderRequest, SimOrder, SimTrade
+from patang.simulator.placement import closed
 from patang.simulator.quote import Quote
 from patang.simulator.shelf import Backdrop, Venues
 from patang.simulator.tape.mirror import Mirror
-from patang.simulator.terms import Change, Terms, asked_terms, changed_terms
+from patang.simulator.terms import Change
+from patang.simulator.varieties.slicing import SlicedOrder
 from patang.simulator.venue import Venue
-
-MAX_MODIFICATIONS = 25
-"""Source: Kite Connect v3, modifications of an order."""
 
 Session = tuple[int, int]
 """[open, close) in UTC nanoseconds."""
-
-_BUSY = "Order cannot be {} as it is being processed. Try later."
 
 
 class Exchange:
@@ -68,7 +64,6 @@ class Exchange:
         self.now_ns = 0
         self.agenda = Agenda()
         """Timers of the exchange; each runs at its own time, before anything later happens."""
-        self._ids = OrderIds(worker)
         self._accounts: dict[str, Account] = {}
         self.marks = Marks(
             self._find,
@@ -92,6 +87,9 @@ class Exchange:
             on_trade=lambda trade: self.on_trade(trade),
         )
         self.floor = self._lifecycle.floor
+        self._desk = OrderDesk(
+            self._lifecycle, self._accounts, self.venue, OrderIds(worker), self.agenda
+        )
         self._mirror = Mirror(self.floor)
 
     # --- the market -----------------------------------------------------------------------------
@@ -205,6 +203,7 @@ class Exchange:
         at_ns = self.pass_time(at_ns)
         venue = self.venue(instrument)
         self._mirror.show(venue, at_ns, last_price=last_price, bids=bids, asks=asks)
+        self._finish()
 
     # --- accounts -------------------------------------------------------------------------------
 
@@ -342,41 +341,29 @@ class Exchange:
     def place(self, user_id: str, request: OrderRequest, at_ns: int) -> SimOrder:
         """Check a request, make the order and trade it as far as it goes.
 
+        Of an iceberg it is the first leg, of a cover order the entry. An order that the exchange
+        or the risk desk refuses after it was taken comes back REJECTED.
+
         Raises:
             Refused: what Kite refuses at once; there is no order row then. Short funds and short
                 holdings are refused so as well.
         """
-        at_ns = self.pass_time(at_ns)
-        account = self._account(user_id)
-        venue = self.venue(request.instrument)
-        checks.check_request(venue.instrument, request, ist_date(at_ns))
-        terms = checks.settle_terms(venue, request.side, asked_terms(request), ist_date(at_ns))
-        self._check_session(venue, request.product, at_ns)
-        order = SimOrder(
-            order_id="",
-            user_id=user_id,
-            request=request,
-            order_type=terms.order_type,
-            quantity=terms.quantity,
-            pending_quantity=terms.quantity,
-            placed_ns=at_ns,
-            order_ns=at_ns,
-            price=terms.price,
-            trigger_price=terms.trigger_price,
-            validity=terms.validity,
-            disclosed_quantity=terms.disclosed_quantity,
-            market_protection=terms.market_protection,
-            tags=terms.tags,
-            parent_order_id=request.parent_order_id,
-            placed_by=request.placed_by or user_id,
-            meta=dict(request.origin),
-        )
-        rms.check(account, venue, order, terms, terms.quantity)
-        order.order_id = self._ids.make(at_ns)
-        account.orders[order.order_id] = order
-        account.add_working(order)
-        self._lifecycle.admit(venue, order, at_ns)
+        at_ns = self._start(user_id, request.product, at_ns)
+        order = self._desk.place(user_id, request, at_ns)
+        self._finish()
         return order
+
+    def place_sliced(self, user_id: str, request: OrderRequest, at_ns: int) -> SlicedOrder:
+        """Place a request in slices of at most the freeze quantity, as Kite's autoslice does.
+
+        Raises:
+            Refused: nothing of it can be placed: no such instrument, too many slices, or a single
+                order was enough and is refused.
+        """
+        at_ns = self._start(user_id, request.product, at_ns)
+        sliced = self._desk.place_sliced(user_id, request, at_ns)
+        self._finish()
+        return sliced
 
     def modify(
         self,
@@ -391,23 +378,20 @@ class Exchange:
         validity: Validity | None = None,
         disclosed_quantity: int | None = None,
         market_protection: Decimal | None = None,
+        validity_ttl: int | None = None,
+        parent_order_id: str | None = None,
     ) -> SimOrder:
         """Change a resting order; what is None stays. ``quantity`` is the new total.
 
-        A new price, type or larger quantity loses the order's time priority, a smaller quantity
-        keeps it.
+        A new price, type, disclosed or larger quantity loses the order's time priority, a smaller
+        quantity keeps it. ``validity_ttl`` is minutes from now. ``parent_order_id`` may name the
+        parent of a second leg.
 
         Raises:
             Refused: no such order, not resting, changed too often, or bad new terms.
         """
-        at_ns = self.pass_time(at_ns)
-        account = self._account(user_id)
         order = self.order(user_id, order_id)
-        if not order.status.is_resting:
-            raise Refused("InputException", _BUSY.format("modified"))
-        if order.modifications >= MAX_MODIFICATIONS:
-            raise Refused("InputException", "Maximum allowed order modifications exceeded.")
-        self._check_session(self.venue(order.instrument), order.product, at_ns)
+        at_ns = self._start(user_id, order.product, at_ns)
         change = Change(
             quantity=quantity,
             price=price,
@@ -416,32 +400,153 @@ class Exchange:
             validity=validity,
             disclosed_quantity=disclosed_quantity,
             market_protection=market_protection,
+            validity_ttl=validity_ttl,
         )
-        terms, waits = self._settle_change(order, changed_terms(order, change))
-        open_quantity = terms.quantity - order.filled_quantity
-        rms.check(account, self.venue(order.instrument), order, terms, open_quantity)
-        self._lifecycle.modify(self.venue(order.instrument), order, terms, at_ns, waits=waits)
+        self._desk.modify(order, change, at_ns, parent_order_id)
+        self._finish()
         return order
 
-    def cancel(self, user_id: str, order_id: str, at_ns: int) -> SimOrder:
-        """Cancel what is left of an order.
+    def cancel(
+        self, user_id: str, order_id: str, at_ns: int, *, parent_order_id: str | None = None
+    ) -> SimOrder:
+        """Cancel what is left of an order; the stop leg of a cover order exits at the market.
 
         Raises:
-            Refused: no such order, or it is not resting.
+            Refused: no such order, it is not resting, or its parent is another one.
         """
         at_ns = self.pass_time(at_ns)
         order = self.order(user_id, order_id)
-        if not order.status.is_resting:
-            raise Refused("InputException", _BUSY.format("cancelled"))
-        self._lifecycle.cancel(self.venue(order.instrument), order, at_ns)
+        self._desk.cancel(order, at_ns, parent_order_id)
+        self._finish()
         return order
 
-    def end_session(self, at_ns: int) -> None:
-        """Cancel every order that still rests: a DAY order ends with its session."""
+    # --- what the day, the broker and the exchange do -------------------------------------------
+
+    def end_session(self, at_ns: int, ids: Iterable[InstrumentId] | None = None) -> None:
+        """Cancel every order that still rests: a DAY order ends with its session.
+
+        ``ids`` are the instruments whose session it is, None for all.
+        """
+        self.expire_orders(ids, at_ns)
+
+    def expire_orders(
+        self,
+        instruments: Iterable[InstrumentId] | None,
+        at_ns: int,
+        message: str | None = EXPIRED,
+    ) -> None:
+        """Cancel, at nobody's request, what rests in these instruments (in all, for None).
+
+        After-market orders that wait for their market stay.
+        """
         at_ns = self.pass_time(at_ns)
+        meant = None if instruments is None else frozenset(instruments)
         for account in self._accounts.values():
-            for order in list(account.working.values()):
-                self._lifecycle.expire(self.venue(order.instrument), order, at_ns)
+            self._desk.expire_all(list(account.working.values()), meant, at_ns, message)
+        self._finish()
+
+    def expire_order(self, order: SimOrder, at_ns: int, message: str | None = EXPIRED) -> None:
+        """Cancel one working order at nobody's request; one that is done stays as it is."""
+        self._desk.expire(order, self.pass_time(at_ns), message)
+        self._finish()
+
+    def release_amo(self, segment: ExchangeName, at_ns: int) -> None:
+        """Send a segment's after-market orders to the exchange, oldest first.
+
+        Where a call auction collects orders only plain ones go; the rest wait for continuous
+        trading. What the day's prices or the account's funds do not allow ends REJECTED.
+        """
+        self._desk.release_after_market(segment, self.pass_time(at_ns))
+        self._finish()
+
+    def drop(self, venue: Venue, resting: Resting, at_ns: int, message: str | None) -> None:
+        """Take any resting order out of a book at the exchange's own wish, a user's or an agent's.
+
+        ``message`` tells a user why.
+        """
+        if resting.owner in self._accounts:
+            order = self._accounts[resting.owner].orders[resting.order_id]
+            self._desk.expire(order, at_ns, message)
+        else:
+            self.floor.withdraw(venue, resting, at_ns)
+
+    def price_market_orders(self, venue: Venue, ticks: int, at_ns: int) -> None:
+        """Turn what a call auction left of orders without a price into limits that keep their time.
+
+        Source: NSE pre-open rules (unmatched market orders move on at the discovered price).
+        """
+        for is_buy in (True, False):
+            for resting in [one for one in venue.book.orders(is_buy) if one.is_market]:
+                if resting.owner in self._accounts:
+                    self._lifecycle.give_price(venue, resting, ticks, at_ns)
+                else:
+                    venue.book.give_price(resting, ticks)
+        self.floor.mark(venue, at_ns)
+
+    def cut(self, at_ns: int) -> None:
+        """Cut the broker's line to the exchange: requests are taken and stay pending.
+
+        Orders that stand at the exchange still trade, and their fills are reported.
+        """
+        self.pass_time(at_ns)
+        self._lifecycle.line.is_cut = True
+
+    def mend(self, at_ns: int) -> None:
+        """Mend the line: what is pending reaches the exchange now, in the order it was sent."""
+        self._lifecycle.line.mend(self.pass_time(at_ns))
+        self._finish()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the line to the exchange is cut."""
+        return self._lifecycle.line.is_cut
+
+    def refuse_next(
+        self, user_id: str | None, error: Refused | Rejection, *, skip: int = 0
+    ) -> None:
+        """Let the next placement of a user (of anyone, for None) fail, after ``skip`` that do not.
+
+        A ``Refused`` is answered at once and leaves no row; a ``Rejection`` ends the order's row.
+        Each slice of a sliced order is a placement.
+        """
+        self._desk.refusals.add(user_id, error, skip)
+
+    def clear_refusals(self) -> None:
+        """Forget the refusals that no placement has met yet."""
+        self._desk.refusals.clear()
+
+    def roll_day(self, at_ns: int) -> None:
+        """Begin a new day: the accounts are settled, and the old day's orders and trades are gone.
+
+        Orders that still stand are cancelled; after-market orders go on waiting.
+        """
+        self.expire_orders(None, at_ns)
+        waiting = [
+            [order for order in account.working.values() if self._desk.is_after_market(order)]
+            for account in self._accounts.values()
+        ]
+        self.settle_accounts(at_ns)
+        for account, orders in zip(self._accounts.values(), waiting, strict=True):
+            kept = {order.order_id: order for order in orders}
+            account.orders.clear()
+            account.trades.clear()
+            account.orders.update(kept)
+            for order in orders:
+                if order.order_id not in account.working:
+                    account.add_working(order)
+
+    def _start(self, user_id: str, product: Product, at_ns: int) -> int:
+        """What every request begins with; return the time it happens at."""
+        at_ns = self.pass_time(at_ns)
+        self._account(user_id)
+        if not self.is_open(at_ns):
+            raise closed(product)
+        return at_ns
+
+    def _finish(self) -> None:
+        """What follows at once from a command happens before the next one."""
+        if self.agenda.next_ns <= self.now_ns:
+            self.run_agenda(self.now_ns)
 
     def _find(self, instrument: InstrumentId) -> Instrument | None:
         venue = self.floor.venues.peek(instrument)
@@ -463,31 +568,6 @@ class Exchange:
         if account is None:
             raise Refused("UserException", f"There is no account {user_id!r}.")
         return account
-
-    def _check_session(self, venue: Venue, product: Product, at_ns: int) -> None:
-        if venue.phase is not None and self.is_open(at_ns):
-            return
-        what = "MIS (intraday) are blocked" if product is Product.MIS else "Orders are blocked"
-        raise Refused(
-            "InputException",
-            f"{what} as the markets are not open for trading today. Try placing an AMO order.",
-        )
-
-    def _settle_change(self, order: SimOrder, terms: Terms) -> tuple[Terms, bool]:
-        """New terms checked, and whether the order is to wait for its trigger under them."""
-        if terms.quantity < order.filled_quantity:
-            raise Refused(
-                "InputException",
-                f"Quantity {terms.quantity} is below the {order.filled_quantity} already filled.",
-            )
-        venue = self.venue(order.instrument)
-        if order.status is KiteStatus.OPEN and terms.order_type is order.order_type:
-            # A stop order whose trigger was reached is a LIMIT in all but its name.
-            as_limit = msgspec.structs.replace(terms, order_type=OrderType.LIMIT)
-            checks.settle_terms(venue, order.side, as_limit, ist_date(self.now_ns))
-            return msgspec.structs.replace(terms, trigger_price=order.trigger_price), False
-        terms = checks.settle_terms(venue, order.side, terms, ist_date(self.now_ns))
-        return terms, terms.order_type in STOPS
 
 
 def _ignore(_: object) -> None:

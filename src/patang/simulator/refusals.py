@@ -21,6 +21,10 @@ class Refusals:
         """Refuse a placement of this user (of anyone, for None), letting ``after`` pass first."""
         self._wanted.append(_Wanted(user_id, error, after))
 
+    def clear(self) -> None:
+        """Forget what no placement has met yet."""
+        self._wanted.clear()
+
     def take(self, user_id: str) -> Rejection | None:
         """The rejection that a placement by ``user_id`` must end in, None for no such thing.
 

@@ -79,3 +79,8 @@ def changed_terms(order: SimOrder, change: Change) -> Terms:
 
 def _either(new: T | None, old: T) -> T:
     return old if new is None else new
+
+
+def order_terms(order: SimOrder) -> Terms:
+    """The terms in force."""
+    return Terms(**{name: getattr(order, name) for name in Terms.__struct_fields__})
