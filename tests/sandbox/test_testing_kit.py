@@ -1,6 +1,8 @@
 """What users of Patang test their own programs with: the fixture and the form without a port."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -72,14 +74,31 @@ def test_a_login_works_as_in_a_browser(sandbox):  # noqa: F811
     kite.reqsession.close()
 
 
-def test_a_fixture_of_ones_own_has_its_settings_and_its_scope(exchange):
+def test_a_fixture_of_ones_own_has_its_settings(exchange):
     assert [user.user_id for user in exchange.ready.users] == ["AB1234"]
     assert exchange.settings.seed == 7
-    exchange.advance(1)
 
 
-def test_a_fixture_of_a_module_goes_on_where_the_last_test_left_it(exchange):
-    assert exchange.now_ns == OPENING_NS + NS_PER_SECOND
+def test_a_project_of_its_own_uses_the_fixtures_and_their_scopes(tmp_path):
+    (tmp_path / "conftest.py").write_text(
+        "from patang.sandbox.testing import sandbox, sandbox_fixture\n"
+        "exchange = sandbox_fixture(scope='module', seed=7)\n"
+    )
+    (tmp_path / "test_it.py").write_text(
+        "def test_first(exchange, sandbox):\n"
+        "    assert exchange.root != sandbox.root\n"
+        "    test_first.moved_to = exchange.advance(1)\n"
+        "def test_second(exchange):\n"
+        "    assert exchange.now_ns == test_first.moved_to\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_the_world_is_reached_in_the_thread_that_serves_it(exchange):
