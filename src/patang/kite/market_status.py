@@ -1,6 +1,5 @@
 """Whether an exchange trades, worked out from the calendar: Kite has no such call."""
 
-from datetime import date
 from enum import StrEnum
 
 import msgspec
@@ -8,15 +7,8 @@ import msgspec
 from patang.domain.enums import Exchange
 from patang.kite.parameters import word
 from patang.rules.calendar import Calendar, OutsideCalendar
-from patang.rules.ist import at_ist, ist_date
+from patang.rules.ist import ist_date
 from patang.rules.session import PhaseKind, Session
-
-# Shares and their derivatives are closed on the same days on both exchanges. Source: NSE and BSE
-# holiday lists of 2025 and 2026.
-_SAME_DAYS = frozenset({Exchange.NSE, Exchange.BSE, Exchange.NFO, Exchange.BFO})
-_DERIVATIVES = frozenset({Exchange.NFO, Exchange.BFO})
-# Continuous trading of derivatives ends later since then. Source: NSE/FAOP/74467.
-_LATER_CLOSE_FROM = date(2026, 8, 3)
 
 
 class MarketState(StrEnum):
@@ -28,7 +20,7 @@ class MarketState(StrEnum):
     POST_CLOSE = "POST_CLOSE"
     CLOSED = "CLOSED"
     UNKNOWN = "UNKNOWN"
-    """Patang has no calendar of this exchange, or none of this day."""
+    """Patang has no calendar of this day."""
 
 
 class MarketStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,9 +49,7 @@ def market_status(exchange: Exchange | str, at_ns: int) -> MarketStatus:
         InvalidValue: the exchange is not one of Kite's.
     """
     exchange = word(Exchange, "exchange", exchange)
-    if exchange not in _SAME_DAYS:
-        return _unknown(exchange, at_ns, f"there is no calendar of {exchange}.")
-    calendar = Calendar.load("NSE")
+    calendar = Calendar.load(exchange)
     day = ist_date(at_ns)
     try:
         session = calendar.session(day)
@@ -71,11 +61,6 @@ def market_status(exchange: Exchange | str, at_ns: int) -> MarketStatus:
         why = calendar.holidays.get(day, "weekend")
         return MarketStatus(exchange=exchange, at_ns=at_ns, state=MarketState.CLOSED, reason=why)
     spans = _spans(session)
-    if exchange in _DERIVATIVES:
-        # Special sessions have hours of their own, which derivatives share.
-        late = day >= _LATER_CLOSE_FROM and not session.name
-        closes_ns = at_ist(day, 15, 40) if late else session.close_ns
-        spans = [(session.open_ns, closes_ns, MarketState.OPEN)]
     for start_ns, end_ns, state in spans:
         if at_ns < start_ns:
             return _closed(exchange, at_ns, session.name, changes_ns=start_ns)

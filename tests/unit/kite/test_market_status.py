@@ -26,7 +26,10 @@ DAY = date(2026, 11, 20)
         ("NFO", (9, 5), MarketState.CLOSED),
         ("NFO", (15, 39), MarketState.OPEN),
         ("BFO", (15, 40), MarketState.CLOSED),
-        ("MCX", (12, 0), MarketState.UNKNOWN),
+        ("MCX", (12, 0), MarketState.OPEN),
+        ("MCX", (23, 54), MarketState.OPEN),
+        ("CDS", (16, 59), MarketState.OPEN),
+        ("BCD", (17, 0), MarketState.CLOSED),
     ],
 )
 def test_the_state_follows_the_days_phases(exchange, clock, state):
@@ -59,6 +62,15 @@ def test_derivatives_closed_earlier_before_the_change():
 def test_special_days_are_named(day, state, reason):
     status = market_status(Exchange.NSE, at_ist(day, 12, 0))
     assert (status.state, reason in status.reason) == (state, True), status.reason
+
+
+def test_an_evening_session_is_named():
+    status = market_status("MCX", at_ist(date(2026, 11, 24), 12, 0))
+    assert (status.state, status.reason) == (
+        MarketState.CLOSED,
+        "Guru Nanak Jayanti (evening session)",
+    )
+    assert status.changes_ns == at_ist(date(2026, 11, 24), 17, 0)
 
 
 def test_every_exchange_is_told_and_an_unknown_one_is_refused():
