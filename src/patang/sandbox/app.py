@@ -131,7 +131,7 @@ def _respond_to(world: World, endpoint: Endpoint) -> Callable[[Request], Awaitab
         except KiteError as error:
             return _failure(error)
         except Refused as refused:
-            return _failure(error_class(refused.error_type)(refused.message, status=400))
+            return _failure(error_class(refused.error_type)(refused.message, status=refused.status))
         except InvalidValue as error:
             return _failure(InputException(f"Invalid `{error.field}`."))
         except ClientDisconnect:

@@ -4,13 +4,15 @@ from patang.domain.enums import Validity
 from patang.domain.instrument import instrument_id
 from patang.sandbox.calls import Call
 from patang.sandbox.rows.orders import history_rows, order_row, trade_row
+from patang.simulator.errors import Refused
 from patang.simulator.orders import OrderRequest, SimOrder
+from patang.wire.autoslice_rows import AutosliceAck, PlaceAnswer, SliceError, SliceRow
 from patang.wire.forms import parse_cancel, parse_modify, parse_place
 from patang.wire.rows import OrderAck, OrderRow, TradeRow
 
 
-def place(call: Call) -> OrderAck:
-    """POST /orders/{variety}."""
+def place(call: Call) -> PlaceAnswer | OrderAck:
+    """POST /orders/{variety}; an order that asks to be sliced is answered with its slices."""
     form = parse_place(call.path["variety"], call.form.as_dict())
     request = OrderRequest(
         instrument=instrument_id(form.exchange, form.tradingsymbol),
@@ -25,9 +27,21 @@ def place(call: Call) -> OrderAck:
         market_protection=form.market_protection,
         disclosed_quantity=form.disclosed_quantity or 0,
         tag=form.tag,
+        validity_ttl=form.validity_ttl,
+        iceberg_legs=form.iceberg_legs,
+        iceberg_quantity=form.iceberg_quantity,
+        auction_number=form.auction_number,
+        autoslice=bool(form.autoslice),
+        algo_id=form.algo_id,
         app_id=call.session.app.app_id,
     )
-    return OrderAck(order_id=call.world.exchange.place(call.user_id, request, call.now_ns).order_id)
+    exchange = call.world.exchange
+    if not request.autoslice:
+        return OrderAck(order_id=exchange.place(call.user_id, request, call.now_ns).order_id)
+    sliced = exchange.place_sliced(call.user_id, request, call.now_ns)
+    if not sliced.children:
+        return OrderAck(order_id=sliced.order_id)
+    return AutosliceAck(order_id=sliced.order_id, children=[_slice(one) for one in sliced.children])
 
 
 def modify(call: Call) -> OrderAck:
@@ -44,14 +58,18 @@ def modify(call: Call) -> OrderAck:
         validity=form.validity,
         disclosed_quantity=form.disclosed_quantity,
         market_protection=form.market_protection,
+        validity_ttl=form.validity_ttl,
+        parent_order_id=form.parent_order_id,
     )
     return OrderAck(order_id=order.order_id)
 
 
 def cancel(call: Call) -> OrderAck:
-    """DELETE /orders/{variety}/{order_id}."""
+    """DELETE /orders/{variety}/{order_id}; of a cover order's stop leg it is the exit."""
     form = parse_cancel(call.path["variety"], call.path["order_id"], call.query.as_dict())
-    order = call.world.exchange.cancel(call.user_id, form.order_id, call.now_ns)
+    order = call.world.exchange.cancel(
+        call.user_id, form.order_id, call.now_ns, parent_order_id=form.parent_order_id
+    )
     return OrderAck(order_id=order.order_id)
 
 
@@ -79,6 +97,14 @@ def order_trades(call: Call) -> list[TradeRow]:
 def trades(call: Call) -> list[TradeRow]:
     """GET /trades."""
     return _trades(call, None)
+
+
+def _slice(child: SimOrder | Refused) -> SliceRow:
+    if isinstance(child, SimOrder):
+        return SliceRow(order_id=child.order_id)
+    return SliceRow(
+        error=SliceError(code=child.status, error_type=child.error_type, message=child.message)
+    )
 
 
 def _order(call: Call) -> SimOrder:

@@ -14,7 +14,11 @@ UPDATE = "UPDATE"
 """A postback's word for an open order that was modified or partly filled."""
 
 # From these on, Kite's order_timestamp is the time of the modification or the cancel.
-_ASKED_BY_USER = (KiteStatus.MODIFY_VALIDATION_PENDING, KiteStatus.CANCEL_PENDING)
+_ASKED_BY_USER = (
+    KiteStatus.MODIFY_VALIDATION_PENDING,
+    KiteStatus.MODIFY_AMO_REQ_RECEIVED,
+    KiteStatus.CANCEL_PENDING,
+)
 
 
 def order_row(order: SimOrder, instrument: Instrument) -> OrderRow:
@@ -78,10 +82,12 @@ def _update_status(order: SimOrder) -> str | None:
     state = order.history[-1]
     if state.status.is_done:
         return state.status.value
-    if not state.status.is_resting or len(order.history) < 2:
+    if len(order.history) < 2:
         return None
     before = order.history[-2]
-    if before.status is KiteStatus.MODIFIED or state.filled_quantity > before.filled_quantity:
+    if state.filled_quantity > before.filled_quantity:
+        return UPDATE
+    if before.status is KiteStatus.MODIFIED and state.status.is_resting:
         return UPDATE
     if before.status is KiteStatus.TRIGGER_PENDING and state.status is KiteStatus.OPEN:
         return state.status.value
@@ -94,13 +100,13 @@ def _fields(
     request = order.request
     fields: dict[str, Any] = {
         "account_id": order.user_id,
-        "placed_by": order.user_id,
+        "placed_by": order.placed_by,
         "order_id": order.order_id,
         "exchange_order_id": state.exchange_order_id,
-        "parent_order_id": None,
+        "parent_order_id": order.parent_order_id,
         "status": state.status.value,
         "status_message": state.status_message,
-        "status_message_raw": state.status_message,
+        "status_message_raw": state.status_message_raw,
         "order_timestamp": format_ist(order_ns),
         "exchange_update_timestamp": _optional_time(state.update_ns),
         "exchange_timestamp": _optional_time(state.exchange_ns),
@@ -112,7 +118,7 @@ def _fields(
         "order_type": state.order_type.value,
         "transaction_type": request.side.value,
         "validity": state.validity.value,
-        "validity_ttl": 0,
+        "validity_ttl": state.validity_ttl,
         "product": request.product.value,
         "quantity": state.quantity,
         "disclosed_quantity": state.disclosed_quantity,
@@ -123,10 +129,12 @@ def _fields(
         "pending_quantity": state.pending_quantity,
         "cancelled_quantity": state.cancelled_quantity,
         "market_protection": json_number(state.market_protection),
-        "meta": {},
+        "meta": order.meta,
         "tag": request.tag,
         "guid": None,
     }
+    if request.auction_number is not None:
+        fields["auction_number"] = request.auction_number
     if order.tags:
         fields["tags"] = list(order.tags)
     return fields
