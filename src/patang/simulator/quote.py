@@ -20,7 +20,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
 
     ``open``, ``high``, ``low``, ``average_price`` are zero and ``last_trade_ns`` None before the
     day's first trade; ``last_price`` is then the previous close. Depth holds up to five levels,
-    best first. An index has no depth, no volume and no circuit limits (zeros).
+    best first. An index has no depth, no volume and no circuit limits (zeros). Open interest is in
+    units, zero for what has none.
     Source: Kite Connect v3, market quotes.
     """
 
@@ -41,3 +42,6 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     asks: tuple[QuoteLevel, ...]
     lower_circuit: Decimal
     upper_circuit: Decimal
+    oi: int = 0
+    oi_day_high: int = 0
+    oi_day_low: int = 0

@@ -1,7 +1,7 @@
 """Where one instrument trades: its book, its stop orders, and the tape of its day."""
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from patang.domain.enums import Side
 from patang.domain.instrument import Instrument
@@ -9,9 +9,13 @@ from patang.domain.money import ZERO, to_paisa
 from patang.rules.session import PhaseKind
 from patang.simulator.book import Depth, OrderBook, Resting
 from patang.simulator.quote import Quote, QuoteLevel
+from patang.simulator.tape.candles import MinuteTape
 
 BAND = Decimal("0.10")
 """Opening price band each side of the previous close. Source: SEBI, dynamic bands of F&O stocks."""
+
+_PAISA_DIVISOR = 100
+_FINE = Decimal("0.0001")
 
 NO_EDGE = 1 << 62
 """Ticks that no price reaches."""
@@ -47,6 +51,10 @@ class Venue:
         "low_edge",
         "low_ticks",
         "lower_ticks",
+        "minutes",
+        "oi",
+        "oi_high",
+        "oi_low",
         "open_ticks",
         "phase",
         "resting",
@@ -80,6 +88,9 @@ class Venue:
         self.open_ticks = self.high_ticks = self.low_ticks = 0
         self.volume = 0
         self.turnover_ticks = 0
+        self.oi = self.oi_high = self.oi_low = 0
+        """Open interest in units, now and the day's extremes; zeros for what has none."""
+        self.minutes = MinuteTape()
         self.watcher: Callable[[int], None] | None = None
         """Called with each change (UTC ns) while set; it must not call back into the exchange."""
 
@@ -128,6 +139,7 @@ class Venue:
         self.last_trade_ns = at_ns
         self.volume += quantity
         self.turnover_ticks += ticks * quantity
+        self.minutes.add(ticks, quantity, at_ns, self.oi)
 
     def set_last(self, ticks: int, at_ns: int) -> None:
         """Take over a last price that was made elsewhere: an index's, or an outside market's."""
@@ -135,9 +147,17 @@ class Venue:
         self.print_trade(ticks, 0, at_ns)
         self.last_quantity = quantity
 
+    def set_oi(self, oi: int) -> None:
+        """Take over the open interest, in units; the day's extremes follow."""
+        self.oi_high = max(self.oi_high, oi) if self.oi_high else oi
+        self.oi_low = min(self.oi_low, oi) if self.oi_low else oi
+        self.oi = oi
+
     def start_day(self) -> None:
         """Begin a new day: its previous close is the last one's close, its tape is empty."""
         self.close_ticks = self.last_ticks = self.closing_ticks or self.last_ticks
+        self.minutes.end_day(self.close_ticks)
+        self.oi_high = self.oi_low = self.oi
         self.closing_ticks = 0
         self.last_quantity = 0
         self.open_ticks = self.high_ticks = self.low_ticks = 0
@@ -177,7 +197,7 @@ class Venue:
             exchange_ns=at_ns,
             last_price=self.last_price,
             last_quantity=self.last_quantity,
-            average_price=to_paisa(average),
+            average_price=self._rounded(average),
             volume=self.volume,
             buy_quantity=self.book.buy_quantity,
             sell_quantity=self.book.sell_quantity,
@@ -190,7 +210,16 @@ class Venue:
             asks=self._levels(asks),
             lower_circuit=self.price(self.lower_ticks) if is_banded else ZERO,
             upper_circuit=self.price(self.upper_ticks) if is_banded else ZERO,
+            oi=self.oi,
+            oi_day_high=self.oi_high,
+            oi_day_low=self.oi_low,
         )
+
+    def _rounded(self, average: Decimal) -> Decimal:
+        """An average to the paisa; to four places where prices have as many."""
+        if self.instrument.price_divisor == _PAISA_DIVISOR:
+            return to_paisa(average)
+        return average.quantize(_FINE, rounding=ROUND_HALF_UP)
 
     def _levels(self, depth: Depth) -> tuple[QuoteLevel, ...]:
         return tuple(
