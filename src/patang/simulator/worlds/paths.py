@@ -35,7 +35,7 @@ _NOT_RUNNING, _RISING, _FALLING = 0, 6, 1
 class Paths:
     """The drivers' prices of one day, in rupees, from ``start_ns`` on; asked in any order.
 
-    ``hours`` gives the trading hours of each exchange that drivers name.
+    ``hours`` gives the trading hours of each exchange that drivers name; (0, 0) when it is closed.
     """
 
     def __init__(
@@ -48,7 +48,10 @@ class Paths:
     ) -> None:
         self.drivers = drivers
         self.closes = closes
-        self.start_ns = min(start for start, _ in hours.values()) - KNOT_NS
+        busy = [one for one in hours.values() if one[1]]
+        self.start_ns = min((start for start, _ in busy), default=0) - KNOT_NS
+        self.end_ns = max((end for _, end in busy), default=0)
+        """When the last driver stops moving, UTC nanoseconds; 0 on a day without trading."""
         self._tide = tide
         self._key = key_of(f"{seed}/paths")
         self._places: Words = np.arange(len(drivers), dtype=np.uint64)
@@ -75,7 +78,7 @@ class Paths:
         self._seen_high: Floats = np.zeros(0)
         self._seen_low: Floats = np.zeros(0)
         self._interval = 0
-        self._spot_ns = -1
+        self._spot_of = (-1, -1)
         self._spot: Floats = closes
         self._draw_to(1)
 
@@ -83,7 +86,7 @@ class Paths:
         """From now on a driver's price is what ``price`` says, in rupees."""
         self._live[number] = price
         self._live_numbers = np.array(sorted({*self._live, *self._indices.numbers.tolist()}))
-        self._spot_ns = -1
+        self._spot_of = (-1, -1)
         now = self._at_knots(self._interval)
         self._seen_high = now[self._live_numbers].copy()
         self._seen_low = self._seen_high.copy()
@@ -102,39 +105,45 @@ class Paths:
         before, after = self._drawn[knot][number], self._drawn[knot + 1][number]
         return float(before + (after - before) * part)
 
-    def spot(self, at_ns: int) -> "Floats":
-        """All prices at an instant that is now, or not long ago. Not to be written to."""
-        if at_ns == self._spot_ns:
+    def spot(self, at_ns: int, now_ns: int) -> "Floats":
+        """All prices at an instant up to ``now_ns``, when books are looked at; read only."""
+        if (at_ns, now_ns) == self._spot_of:
             return self._spot
         knot, part = self._place(at_ns)
         before = self.knots[knot]
-        spot = before + (self._drawn[knot + 1] - before) * part if part else before.copy()
+        spot = before + (self._drawn[knot + 1] - before) * part
         for number, price in self._live.items():
             spot[number] = price()
         self._indices.settle(spot)
-        self._spot_ns, self._spot = at_ns, spot
+        self._spot_of, self._spot = (at_ns, now_ns), spot
         return spot
 
-    def forget_spot(self) -> None:
-        """A book has moved: the next ``spot`` looks again."""
-        self._spot_ns = -1
+    def extremes(self, at_ns: int, now_ns: int) -> "tuple[Floats, Floats]":
+        """Highest and lowest prices since the last knot before ``at_ns``."""
+        spot = self.spot(at_ns, now_ns)
+        before = self.knots[self.knot(at_ns)]
+        highs, lows = np.maximum(before, spot), np.minimum(before, spot)
+        numbers = self._live_numbers
+        if len(numbers):
+            highs[numbers] = np.maximum(highs[numbers], self._seen_high)
+            lows[numbers] = np.minimum(lows[numbers], self._seen_low)
+        return highs, lows
 
     def sample(self, at_ns: int) -> None:
         """Note what the books show now; to be called about each second, times never falling."""
         knot, _ = self._place(at_ns)
-        self._spot_ns = -1
+        self._spot_of = (-1, -1)
         numbers = self._live_numbers
         if not len(numbers):
             self._interval = knot
             return
-        spot = self.spot(at_ns)
+        spot = self.spot(at_ns, at_ns)
         seen = spot[numbers]
         np.maximum(self._seen_high, seen, out=self._seen_high)
         np.minimum(self._seen_low, seen, out=self._seen_low)
         while self._interval < knot:
             self._interval += 1
             self._settle(self._interval, numbers, seen)
-        self._spot_ns = -1
 
     def _settle(self, knot: int, numbers: "Integers", seen: "Floats") -> None:
         """Write down what books and indices showed in the interval that ends at ``knot``."""
