@@ -201,7 +201,8 @@ class OrderDesk:
                 return settle_terms(venue, order.side, terms, on), False
             # A stop order whose trigger was reached is a LIMIT in all but its name.
             as_limit = msgspec.structs.replace(terms, order_type=OrderType.LIMIT)
-            settle_terms(venue, order.side, as_limit, on)
+            settled = settle_terms(venue, order.side, as_limit, on)
+            terms = msgspec.structs.replace(terms, validity_ttl=settled.validity_ttl)
             if order.request.variety is Variety.CO and not is_stop_leg(order):
                 self._covers.check_entry(venue, order, terms)
                 return terms, False
