@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 from patang.domain.errors import InvalidValue
 from patang.domain.market import NS_PER_SECOND
 from patang.sandbox.calls import Call, Csv, Handler, Query
-from patang.sandbox.gate import BODY_MAX, Gate
+from patang.sandbox.gate import BODY_MAX, Gate, TickerGate
 from patang.sandbox.login import finish_page, login_page
 from patang.sandbox.ready import ClockReading
 from patang.sandbox.routes import accounts, alerts, funds, gtt, orders, quotes, users
@@ -59,6 +59,7 @@ HANDLERS: dict[str, Handler] = {
     "quote": quotes.quotes,
     "ohlc": quotes.ohlc,
     "ltp": quotes.ltp,
+    "historical_data": history.historical,
     "renew_access_token": users.renew_session,
     "full_profile": users.full_profile,
     "parameters": users.parameters,
@@ -111,7 +112,7 @@ def build_app(world: World) -> ASGIApp:
         Route("/connect/login", _page(world, login_page)),
         Route("/connect/finish", _page(world, finish_page)),
         Route("/clock", _page(world, _clock)),
-        WebSocketRoute("/{path:path}", _tick_to(world)),
+        WebSocketRoute("/{path:path}", TickerGate(world, _tick_to(world))),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
     app.router.redirect_slashes = False
@@ -258,7 +259,7 @@ class _DateHeader:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_dated(message: Message) -> None:
             if message["type"] in _STARTS:
-                date = formatdate(self._world.now_ns // NS_PER_SECOND, usegmt=True)
+                date = formatdate(self._world.date_ns // NS_PER_SECOND, usegmt=True)
                 message["headers"] = [*message.get("headers", ()), (b"date", date.encode())]
             await send(message)
 

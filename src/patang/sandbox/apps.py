@@ -103,10 +103,12 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
             if not self.allowed_ips:
                 raise PermissionException(f"No IPs configured for this app. {_CONSOLE} {_LEARN}")
             if address not in self.allowed_ips:
-                raise PermissionException(
-                    f"IP ({address}) is not allowed to place orders for this app. "
-                    f"{_CONSOLE} {_LEARN}"
-                )
+                raise PermissionException(ip_refusal(address))
+
+
+def ip_refusal(address: str) -> str:
+    """What Kite says to an order request from an address that is not registered."""
+    return f"IP ({address}) is not allowed to place orders for this app. {_CONSOLE} {_LEARN}"
 
 
 def build_apps(

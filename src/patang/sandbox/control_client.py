@@ -11,6 +11,8 @@ from patang.domain.errors import PatangError
 from patang.domain.market import NS_PER_SECOND
 from patang.kite.aiohttp_transport import AiohttpTransport
 from patang.kite.transport import Request, Timeouts
+from patang.sandbox.faults.menu import Fault
+from patang.sandbox.faults.plan import Planned
 from patang.sandbox.ready import ClockReading
 
 TIMEOUT_S = 300.0
@@ -32,6 +34,11 @@ class _Call(msgspec.Struct, frozen=True):
     method: str
     path: str
     body: Any = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        is_text = isinstance(self.body, bytes)
+        return {"content-type": "application/toml" if is_text else "application/json"}
 
     @property
     def encoded(self) -> bytes:
@@ -106,10 +113,30 @@ class Control:
         """Switch Kite's rate limits on or off."""
         self._send(_Call("POST", "/limits", {"rate_limits": on}))
 
+    def order_faults(self, *faults: Fault) -> list[Planned]:
+        """Put faults in force; what they are numbered with takes them back."""
+        return _planned(self._send(_Call("POST", "/faults", list(faults))))
+
+    def faults(self) -> list[Planned]:
+        """The faults in force, and how often each has befallen something."""
+        return _planned(self._send(_Call("GET", "/faults")))
+
+    def take_back_fault(self, fault_id: int) -> Planned:
+        """End one fault, and what it did."""
+        return msgspec.json.decode(self._send(_Call("DELETE", f"/faults/{fault_id}")), type=Planned)
+
+    def clear_faults(self) -> None:
+        """End every fault."""
+        self._send(_Call("DELETE", "/faults"))
+
+    def load_scenario(self, toml: str) -> list[Planned]:
+        """Replace all faults by those of a scenario, the text of a TOML file."""
+        return _planned(self._send(_Call("POST", "/scenario", toml.encode())))
+
     def _send(self, call: _Call) -> bytes:
         connection = http.client.HTTPConnection(self._host, timeout=TIMEOUT_S)
         try:
-            connection.request(call.method, call.path, call.encoded)
+            connection.request(call.method, call.path, call.encoded, call.headers)
             response = connection.getresponse()
             return _checked(response.status, response.read())
         finally:
@@ -169,12 +196,34 @@ class AsyncControl:
         """Switch Kite's rate limits on or off."""
         await self._send(_Call("POST", "/limits", {"rate_limits": on}))
 
+    async def order_faults(self, *faults: Fault) -> list[Planned]:
+        """Put faults in force; what they are numbered with takes them back."""
+        return _planned(await self._send(_Call("POST", "/faults", list(faults))))
+
+    async def faults(self) -> list[Planned]:
+        """The faults in force, and how often each has befallen something."""
+        return _planned(await self._send(_Call("GET", "/faults")))
+
+    async def take_back_fault(self, fault_id: int) -> Planned:
+        """End one fault, and what it did."""
+        return msgspec.json.decode(
+            await self._send(_Call("DELETE", f"/faults/{fault_id}")), type=Planned
+        )
+
+    async def clear_faults(self) -> None:
+        """End every fault."""
+        await self._send(_Call("DELETE", "/faults"))
+
+    async def load_scenario(self, toml: str) -> list[Planned]:
+        """Replace all faults by those of a scenario, the text of a TOML file."""
+        return _planned(await self._send(_Call("POST", "/scenario", toml.encode())))
+
     async def _send(self, call: _Call) -> bytes:
         response = await self._transport.send(
             Request(
                 method=call.method,
                 url=f"{self._url}{call.path}",
-                headers={"content-type": "application/json"},
+                headers=call.headers,
                 body=call.encoded,
                 timeouts=Timeouts(read=TIMEOUT_S, total=TIMEOUT_S),
             )
@@ -184,6 +233,10 @@ class AsyncControl:
 
 def _reading(body: bytes) -> ClockReading:
     return msgspec.json.decode(body, type=ClockReading)
+
+
+def _planned(body: bytes) -> list[Planned]:
+    return msgspec.json.decode(body, type=list[Planned])
 
 
 def _lines(body: bytes) -> list[dict[str, Any]]:

@@ -1,15 +1,22 @@
 """The gate before each of Kite's routes: every request is written down before it is answered."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from patang.sandbox.calls import Query
-from patang.sandbox.records import RequestRecord, parameters_of
+from patang.sandbox.faults.menu import DelayRequest, DropRequest, ErrorReply, kind_of
+from patang.sandbox.faults.replies import error_reply
+from patang.sandbox.faults.routes import TICKER
+from patang.sandbox.faults.spoiled import Spoiled
+from patang.sandbox.records import FrameRecord, RequestRecord, parameters_of
 from patang.sandbox.world import World
 from patang.wire.endpoints import Endpoint, RateClass
 
@@ -36,9 +43,20 @@ class Gate:
         # From here to the answer nothing waits, unless a fault makes it.
         request = Request(scope, replay(body))
         record = self._record(request, body)
+        plan = self._world.faults.plan
+        if len(plan):
+            faults = plan.for_request(self._endpoint.name, record.user_id, record.time_ns)
+            if faults:
+                record.faults = [kind_of(fault) for fault in faults]
+                again = partial(self._again, scope, body, record)
+                await Spoiled(self._world, faults, record, again).run(scope, receive, send)
+                return
         response = await self._carry_out(request, record)
         record.status = response.status_code
         await response(scope, receive, send)
+
+    async def _again(self, scope: Scope, body: bytes, record: RequestRecord) -> Response:
+        return await self._carry_out(Request(scope, replay(body)), record)
 
     def _record(self, request: Request, body: bytes) -> RequestRecord:
         world, endpoint = self._world, self._endpoint
@@ -60,6 +78,63 @@ class Gate:
         if self._endpoint.rate is RateClass.ORDER:
             _note_answer(record, bytes(response.body))
         return response
+
+
+class TickerGate:
+    """The WebSocket route as an ASGI application: faults of the handshake, a record of frames."""
+
+    def __init__(self, world: World, serve: Callable[[WebSocket], Awaitable[None]]) -> None:
+        self._world = world
+        self._serve = serve
+        self._count = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection from its handshake to its end."""
+        world = self._world
+        token = Query(scope["query_string"]).first("access_token")
+        user_id = world.sessions.owner(token) or ""
+        if len(world.faults.plan):
+            for fault in world.faults.plan.for_request(TICKER, user_id, world.advance()):
+                match fault:
+                    case DelayRequest():
+                        await asyncio.sleep(fault.seconds)
+                    case DropRequest():
+                        await _until_gone(receive)
+                        return
+                    case ErrorReply():
+                        websocket = WebSocket(scope, receive, send)
+                        await websocket.send_denial_response(error_reply(fault))
+                        return
+                    case _:
+                        pass
+        await self._serve(WebSocket(scope, receive, self._recording(user_id, send)))
+
+    def _recording(self, user_id: str, send: Send) -> Send:
+        number = 0
+
+        async def record(message: Message) -> None:
+            nonlocal number
+            if message["type"] == "websocket.accept":
+                self._count += 1
+                number = self._count
+            elif message["type"] == "websocket.send":
+                text = message.get("text")
+                frame = FrameRecord(
+                    time_ns=self._world.now_ns,
+                    user_id=user_id,
+                    connection=number,
+                    kind="binary" if text is None else "text",
+                    payload=message["bytes"] if text is None else text,
+                )
+                self._world.records.note_frame(frame)
+            await send(message)
+
+        return record
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
 
 
 async def read_body(receive: Receive) -> bytes:

@@ -21,6 +21,7 @@ from patang.sandbox.gate import BODY_MAX
 from patang.sandbox.ready import ClockReading, Ready, ReadyApp, ReadyFile, ReadyUser
 from patang.sandbox.settings import HOST, SandboxSettings
 from patang.sandbox.ticker import Peer
+from patang.sandbox.wires import Wires
 from patang.sandbox.world import World
 
 PUMP_INTERVAL_S = 0.015
@@ -200,6 +201,7 @@ class _Server(uvicorn.Server):
         self._world = world
         self._announce = announce
         world.ticker.stop_reading = self._stop_reading
+        world.wires = Wires(self._transports)
         super().__init__(
             uvicorn.Config(
                 build_app(world),
@@ -223,6 +225,9 @@ class _Server(uvicorn.Server):
             )
         )
 
+    def _transports(self) -> list[asyncio.Transport]:
+        return [connection.transport for connection in self.server_state.connections]
+
     def _stop_reading(self, peer: Peer, is_stopped: bool) -> None:
         """Let a peer's bytes, its pings and its farewell too, wait in the machine's buffers."""
         for connection in self.server_state.connections:
@@ -242,6 +247,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take leave of the WebSockets (1001), then stop; a peer that is stuck is cut off."""
         self._world.ticker.close_all()
+        self._world.closing.set()
         await asyncio.sleep(FAREWELL_S)
         for connection in list(self.server_state.connections):
             if connection.transport.get_write_buffer_size():

@@ -9,6 +9,7 @@ import msgspec
 from patang.domain.errors import InvalidValue
 from patang.domain.market import NS_PER_SECOND
 from patang.sandbox.apps import AppSettings, check_apps
+from patang.sandbox.faults.scenario import Scenario
 from patang.sandbox.subscriber import TickerLimits
 
 HOST = "127.0.0.1"
@@ -50,6 +51,7 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     users: tuple[SandboxUser, ...] = DEFAULT_USERS
     ready_file: Path | None = None
     redirect_url: str | None = None
+    scenario: Scenario = Scenario()
     rate_limits: bool = True
     one_session: bool = True
     apps: tuple[AppSettings, ...] = ()

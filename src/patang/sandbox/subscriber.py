@@ -84,6 +84,8 @@ class Subscriber:
         self.wake = asyncio.Event()
         self.close_code: int | None = None
         self.on_silence: Callable[[Silence], None] | None = None
+        self.peer: tuple[str, int] | None = None
+        """Host and port of the other end, where there is a network between."""
         self._limits = limits or TickerLimits()
         self._silence = Silence.NONE
         self._quotes = quotes

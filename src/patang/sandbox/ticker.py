@@ -90,7 +90,8 @@ class Ticker:
         self._subscribers[subscriber] = None
         peer = websocket.scope.get("client")
         if peer is not None:
-            subscriber.on_silence = self._silencer((peer[0], peer[1]))
+            subscriber.peer = (peer[0], peer[1])
+            subscriber.on_silence = self._silencer(subscriber.peer)
         try:
             async with asyncio.TaskGroup() as group:
                 reader = group.create_task(_read(websocket, subscriber))

@@ -1,5 +1,6 @@
 """One sandbox world: the market, the clock it follows, the accounts, and who watches."""
 
+import asyncio
 import logging
 import time
 
@@ -9,6 +10,7 @@ from patang.rules.ist import format_ist
 from patang.sandbox.apps import build_apps
 from patang.sandbox.clock import VirtualClock
 from patang.sandbox.column_ticks import Columns
+from patang.sandbox.faults.desk import FaultDesk
 from patang.sandbox.funds import FundDesk
 from patang.sandbox.limits import RateLimiter
 from patang.sandbox.postbacks import POSTED, Postbacks
@@ -19,6 +21,7 @@ from patang.sandbox.sessions import Session, Sessions
 from patang.sandbox.settings import SandboxSettings
 from patang.sandbox.ticker import Ticker
 from patang.sandbox.waits import VirtualWaits
+from patang.sandbox.wires import Wires
 from patang.simulator.orders import SimOrder, SimTrade
 from patang.simulator.triggers.alerts import AlertBook
 from patang.simulator.triggers.gtt import GttBook
@@ -69,6 +72,11 @@ class World:
         self.rate_limits = settings.rate_limits
         self.records = Records()
         self.waits = VirtualWaits()
+        self.wires = Wires()
+        """The connections below HTTP, which the server that has them sets."""
+        self.closing = asyncio.Event()
+        """Set when the server ends: whoever holds a connection for a fault lets go of it."""
+        self.date_skew_ns = 0
         self._packets: dict[tuple[int, TickMode], Packet] = {}
         self._is_behind = False
         for user in settings.users:
@@ -86,11 +94,18 @@ class World:
         self.exchange.on_order = self._send_update
         self.exchange.on_trade = self._note_trade
         self.clock = VirtualClock(settings.start_ns, settings.speed)
+        self.faults = FaultDesk(self)
+        self.faults.order(settings.scenario.faults)
 
     @property
     def now_ns(self) -> int:
         """The moment the market stands at, nanoseconds UTC; every answer is as of it."""
         return self.market.now_ns
+
+    @property
+    def date_ns(self) -> int:
+        """What the ``Date`` of an answer says, which a fault may set wrong."""
+        return self.now_ns + self.date_skew_ns
 
     def start_clock(self) -> None:
         """Let time run from here on: starting up costs no virtual time."""

@@ -17,6 +17,8 @@ from patang.sandbox.control.commands import ClockCommand, FlushCommand, LimitsCo
 from patang.sandbox.control.exports import KINDS, lines
 from patang.sandbox.control.steps import Stepper
 from patang.sandbox.control.truth import truth
+from patang.sandbox.faults.menu import Fault
+from patang.sandbox.faults.scenario import parse_scenario
 from patang.sandbox.openapi import openapi_document
 from patang.sandbox.ready import ClockReading
 from patang.sandbox.world import World
@@ -40,6 +42,11 @@ def build_control(world: World) -> ASGIApp:
         _route("GET", "/truth", world, _truth),
         _route("GET", "/clock", world, _clock),
         Route("/clock", _guarded(_clock_mover(world)), methods=["POST"]),
+        _route("GET", "/faults", world, _faults),
+        _route("POST", "/faults", world, _order_faults),
+        _route("DELETE", "/faults", world, _clear_faults),
+        _route("DELETE", "/faults/{id:int}", world, _take_back_fault),
+        _route("POST", "/scenario", world, _load_scenario),
         _route("POST", "/tokens/flush", world, _flush_tokens),
         _route("POST", "/limits", world, _set_limits),
         _route("GET", "/records/{kind}", world, _records),
@@ -99,6 +106,34 @@ def _clock_mover(world: World) -> Respond:
         return _clock(world, request, b"")
 
     return move
+
+
+def _faults(world: World, _request: Request, _body: bytes) -> Response:
+    return _answer(encode_row(list(world.faults.plan)))
+
+
+def _order_faults(world: World, _request: Request, body: bytes) -> Response:
+    faults = decode_command(body, Fault | tuple[Fault, ...])  # type: ignore[arg-type]
+    ordered = world.faults.order(faults if isinstance(faults, tuple) else (faults,))
+    return _answer(encode_row(ordered))
+
+
+def _take_back_fault(world: World, request: Request, _body: bytes) -> Response:
+    return _answer(encode_row(world.faults.take_back(request.path_params["id"])))
+
+
+def _clear_faults(world: World, request: Request, body: bytes) -> Response:
+    world.faults.clear()
+    return _faults(world, request, body)
+
+
+def _load_scenario(world: World, request: Request, body: bytes) -> Response:
+    """Take back what is in force and put a scenario in force, in JSON or TOML."""
+    is_json = request.headers.get("content-type", "").startswith(JSON)
+    scenario = parse_scenario(body.decode("utf-8", "replace"), is_json=is_json)
+    world.faults.clear()
+    world.faults.order(scenario.faults)
+    return _faults(world, request, body)
 
 
 def _flush_tokens(world: World, _request: Request, body: bytes) -> Response:

@@ -1,9 +1,12 @@
 """The truth of a world: what every user has, by the exchange's own books."""
 
+from decimal import Decimal
 from typing import Any
 
+from patang.rules.charges import Charges
 from patang.sandbox.app import HANDLERS
 from patang.sandbox.calls import Call, Query
+from patang.sandbox.rows.numbers import json_number
 from patang.sandbox.sessions import Session
 from patang.sandbox.world import World
 from patang.wire.endpoints import ENDPOINTS
@@ -35,8 +38,14 @@ def _of(world: World, user_id: str) -> dict[str, Any]:
         "trades": _rows(world, user_id, "trades"),
         "positions": _rows(world, user_id, "positions"),
         "holdings": _rows(world, user_id, "holdings"),
-        "cash": world.exchange.funds(user_id).cash,
+        "cash": json_number(world.exchange.funds(user_id).cash),
+        "charges": _charges(world.exchange.charges(user_id)),
     }
+
+
+def _charges(charges: Charges) -> dict[str, Decimal]:
+    parts = {part: json_number(getattr(charges, part)) for part in charges.__struct_fields__}
+    return parts | {"total": json_number(charges.total)}
 
 
 def _rows(world: World, user_id: str, route: str) -> object:
