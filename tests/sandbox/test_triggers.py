@@ -122,11 +122,8 @@ async def test_a_trigger_waits_fires_and_tells_of_its_order(kite, movers):
 async def test_a_trigger_of_two_legs_sells_what_is_held(exchange, kite, movers):
     user_id = (await kite.profile()).user_id
     symbol = movers.symbol
-    exchange.call(
-        lambda world: world.exchange.seed_holding(
-            user_id, InstrumentId(f"NSE:{symbol}"), 2, Decimal(100)
-        )
-    )
+    held = InstrumentId(f"NSE:{symbol}")
+    exchange.call(lambda world: world.exchange.seed_holding(user_id, held, 2, Decimal(100)))
     lower, upper = movers.around("-0.5"), movers.around("0.5")
     sell = [buy_leg(price, transaction_type="SELL") for price in (lower, upper)]
     ack = await kite.place_gtt("two-leg", symbol, "NSE", [lower, upper], movers.last_price(), sell)
