@@ -20,6 +20,9 @@ _FINE = Decimal("0.0001")
 NO_EDGE = 1 << 62
 """Ticks that no price reaches."""
 
+_NEVER_BUY = 1 << 62
+_NEVER_SELL = -1
+
 COLLECTING = frozenset(
     {
         PhaseKind.PRE_OPEN_ENTRY,
@@ -35,6 +38,8 @@ class Venue:
     """One instrument's book and tape, in ticks. ``quote`` gives the rupees."""
 
     __slots__ = (
+        "_highest_sell",
+        "_lowest_buy",
         "_prices",
         "_stops",
         "book",
@@ -71,6 +76,9 @@ class Venue:
         self.book = OrderBook()
         self.resting: dict[str, Resting] = {}
         self._stops: dict[str, tuple[bool, int]] = {}
+        # The nearest triggers, or nearer: between them no order is to be looked at.
+        self._lowest_buy = _NEVER_BUY
+        self._highest_sell = _NEVER_SELL
         self._prices: dict[int, Decimal] = {}
         self.close_ticks = instrument.to_ticks(instrument.round_price(previous_close))
         self.closing_ticks = 0
@@ -167,6 +175,10 @@ class Venue:
 
     def add_stop(self, order_id: str, is_buy: bool, trigger_ticks: int) -> None:
         """Hold an order until the last price reaches its trigger."""
+        if is_buy:
+            self._lowest_buy = min(self._lowest_buy, trigger_ticks)
+        else:
+            self._highest_sell = max(self._highest_sell, trigger_ticks)
         self._stops[order_id] = (is_buy, trigger_ticks)
 
     def remove_stop(self, order_id: str) -> None:
@@ -175,9 +187,9 @@ class Venue:
 
     def take_triggered(self) -> list[str]:
         """Ids of the stop orders that the last price reached, oldest first; they are let go."""
-        if not self._stops:
-            return []
         last = self.last_ticks
+        if not self._stops or self._highest_sell < last < self._lowest_buy:
+            return []
         triggered = [
             order_id
             for order_id, (is_buy, ticks) in self._stops.items()
@@ -185,6 +197,11 @@ class Venue:
         ]
         for order_id in triggered:
             del self._stops[order_id]
+        stops = self._stops.values()
+        self._lowest_buy = min((ticks for is_buy, ticks in stops if is_buy), default=_NEVER_BUY)
+        self._highest_sell = max(
+            (ticks for is_buy, ticks in stops if not is_buy), default=_NEVER_SELL
+        )
         return triggered
 
     def quote(self, at_ns: int) -> Quote:
