@@ -229,7 +229,7 @@ class AlertBook:
         except InvalidValue as error:
             field = "tradingsymbol" if exchange in ExchangeName.__members__ else "exchange"
             raise Refused("InputException", f"Invalid `{side}_{field}`.") from error
-        if not self._exchange.venue(wanted).instrument.is_tradable:
+        if not self._exchange.instrument(wanted).is_tradable:
             raise Refused("InputException", f"Invalid `{side}_exchange`: indices are on {INDICES}.")
         return wanted
 

@@ -64,7 +64,7 @@ def _order(name: str, item: AlertItem, exchange: Exchange) -> BasketOrder:
         if getattr(asked, given) < (given == "quantity"):
             raise Refused("InputException", f"Invalid `{name}.params.{given}`.")
     try:
-        instrument = exchange.venue(instrument_id(item.exchange, item.tradingsymbol)).instrument
+        instrument = exchange.instrument(instrument_id(item.exchange, item.tradingsymbol))
     except InvalidValue as error:
         raise Refused("InputException", f"Invalid `{name}.exchange`.") from error
     tags = asked.tags or ()

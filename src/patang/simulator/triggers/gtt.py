@@ -193,8 +193,8 @@ class GttBook:
 
     def _check(self, form: GttForm, at_ns: int) -> tuple[Instrument, tuple[bool, ...], int]:
         """The instrument, which way each leg looks, and when the trigger expires."""
-        venue = self._exchange.venue(instrument_id(form.exchange, form.tradingsymbol))
-        instrument, last = venue.instrument, venue.last_price
+        instrument = self._exchange.instrument(instrument_id(form.exchange, form.tradingsymbol))
+        last = self._exchange.last_price(instrument.id)
         if not instrument.is_tradable:
             raise Refused("InputException", f"{instrument.id} is an index and cannot be traded.")
         if form.type is GttType.TWO_LEG:
