@@ -11,7 +11,7 @@ from patang.simulator.orders import KiteStatus, OrderRequest, OrderState, SimOrd
 from patang.simulator.quote import Quote, QuoteLevel
 from patang.simulator.worlds.market import Market
 from patang.simulator.worlds.seeded import RandomSource, SeededSource
-from patang.simulator.worlds.universe import default_market, default_sessions
+from patang.simulator.worlds.universe import default_market
 
 __all__ = [
     "Exchange",
@@ -29,5 +29,4 @@ __all__ = [
     "SimOrder",
     "SimTrade",
     "default_market",
-    "default_sessions",
 ]

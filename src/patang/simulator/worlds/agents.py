@@ -6,8 +6,11 @@ price like a liquid stock's day, and leave trends and small reversions for strat
 
 import math
 from collections import deque
+from collections.abc import Callable
+from typing import Protocol
 
 from patang.domain.market import NS_PER_SECOND
+from patang.rules.session import PhaseKind
 from patang.simulator.book import Resting
 from patang.simulator.floor import Floor
 from patang.simulator.venue import Venue
@@ -15,12 +18,26 @@ from patang.simulator.worlds.seeded import RandomSource
 
 _SESSION_SECONDS = 22_500.0
 
+Tide = Callable[[int], float]
+"""What a day does to every price: a logarithm, by the time (UTC ns)."""
+
+
+class Value(Protocol):
+    """What an instrument is worth, in ticks: the makers' common opinion."""
+
+    def at(self, at_ns: int) -> float:
+        """The value at a time (UTC ns) not before the last one asked for."""
+
+    def reopen(self, ticks: float, at_ns: int) -> None:
+        """Begin a new day at ``ticks``."""
+
 
 class FairValue:
-    """What an instrument is worth, in ticks: the makers' common opinion.
+    """A value that moves by itself.
 
     A random walk of ``daily_volatility`` (a share, such as 0.014) with drifts that change every few
     minutes, a weak pull to where it began, and around it a wave that reverts within minutes.
+    ``tide`` lays the whole market's moves over it: logarithms, by UTC nanoseconds.
     """
 
     drift_per_second = 4e-6
@@ -30,8 +47,14 @@ class FairValue:
     wave_seconds = 80.0
 
     def __init__(
-        self, rng: RandomSource, start_ticks: int, daily_volatility: float, start_ns: int
+        self,
+        rng: RandomSource,
+        start_ticks: int,
+        daily_volatility: float,
+        start_ns: int,
+        tide: Tide | None = None,
     ) -> None:
+        self._tide = tide
         self._rng = rng
         self._anchor = float(start_ticks)
         self._offset = 0.0
@@ -41,6 +64,13 @@ class FairValue:
         self._sigma = daily_volatility / math.sqrt(_SESSION_SECONDS)
         self._at_ns = start_ns
         self.ticks = float(start_ticks)
+
+    def reopen(self, ticks: float, at_ns: int) -> None:
+        """Begin a new day at ``ticks``."""
+        self._anchor = ticks
+        self._offset = self._wave = 0.0
+        self._drift_ends_ns = self._at_ns = at_ns
+        self.ticks = ticks
 
     def at(self, at_ns: int) -> float:
         """The value at a time, in ticks; it moves when asked again a while later."""
@@ -60,12 +90,20 @@ class FairValue:
         keep = math.exp(-seconds / self.wave_seconds)
         swing = self.wave_size * math.sqrt(1.0 - keep * keep)
         self._wave = self._wave * keep + swing * rng.gauss(0.0, 1.0)
-        self.ticks = self._anchor * math.exp(self._offset + self._wave)
+        tide = 0.0 if self._tide is None else self._tide(at_ns)
+        self.ticks = self._anchor * math.exp(self._offset + self._wave + tide)
         return self.ticks
 
 
 class Agent:
-    """One seeded participant; ``act`` does what is due and says when it will act again."""
+    """One seeded participant; ``act`` does what is due and says when it will act again.
+
+    It acts while its venue is in a phase of ``acts_in``, and its orders stay in those of
+    ``stays_in``; at the end of these it leaves.
+    """
+
+    acts_in: frozenset[PhaseKind] = frozenset({PhaseKind.CONTINUOUS})
+    stays_in: frozenset[PhaseKind] = frozenset({PhaseKind.CONTINUOUS})
 
     def __init__(
         self, name: str, floor: Floor, venue: Venue, rng: RandomSource, *, pause_seconds: float
@@ -75,7 +113,13 @@ class Agent:
         self.floor = floor
         self.venue = venue
         self.rng = rng
+        self.lot_size = venue.instrument.lot_size
         self._rate = 1.0 / (pause_seconds * NS_PER_SECOND)
+
+    @property
+    def held(self) -> int:
+        """What it has bought more than sold, in lots."""
+        return self.account.shares // self.lot_size
 
     def act(self, at_ns: int) -> int:
         """Trade, quote or stay still at ``at_ns``; return the UTC ns of the next action."""
@@ -99,11 +143,12 @@ class Agent:
         rests: bool = True,
         agent_id: str = "",
     ) -> Resting | None:
-        """A limit order inside the band; return what rests of it."""
+        """A limit order of so many lots inside the band; return what rests of it."""
         venue = self.venue
         ticks = min(max(ticks, venue.lower_ticks), venue.upper_ticks)
+        units = quantity * self.lot_size
         return self.floor.submit(
-            agent_id or self.agent_id, venue, is_buy, ticks, quantity, at_ns, rests=rests
+            agent_id or self.agent_id, venue, is_buy, ticks, units, at_ns, rests=rests
         )
 
 
@@ -120,7 +165,7 @@ class MarketMaker(Agent):
         floor: Floor,
         venue: Venue,
         rng: RandomSource,
-        fair: FairValue,
+        fair: Value,
         *,
         half_spread_ticks: float,
         grid_ticks: int,
@@ -139,7 +184,7 @@ class MarketMaker(Agent):
     def trade(self, at_ns: int) -> None:
         """Withdraw the quotes that stand wrong, then fill the gaps."""
         grid = self._grid
-        lean = max(-2.0, min(2.0, self.account.shares / (20.0 * self._size))) * grid
+        lean = max(-2.0, min(2.0, self.held / (20.0 * self._size))) * grid
         centre = self._fair.at(at_ns) - lean
         best_bid = math.floor((centre - self._half_spread) / grid) * grid
         best_ask = math.ceil((centre + self._half_spread) / grid) * grid
@@ -255,7 +300,7 @@ class TrendFollower(Agent):
         last = self.venue.last_ticks
         self._mean += self.memory * (last - self._mean)
         strength = (last - self._mean) / last
-        held = self.account.shares
+        held = self.held
         limit = 10 * self._size
         if strength > self.threshold and held < limit:
             self._take(True, self._size, at_ns)

@@ -14,10 +14,12 @@ INFY = InstrumentId("NSE:INFY")
 
 
 def market_buy(quantity=200, **more):
-    fields = {"order_type": OrderType.MARKET, "market_protection": Decimal(-1)} | more
-    return OrderRequest(
-        instrument=INFY, side=Side.BUY, quantity=quantity, product=Product.MIS, **fields
-    )
+    fields = {
+        "order_type": OrderType.MARKET,
+        "market_protection": Decimal(-1),
+        "product": Product.MIS,
+    } | more
+    return OrderRequest(instrument=INFY, side=Side.BUY, quantity=quantity, **fields)
 
 
 def test_command_first_brings_the_market_to_its_time():
@@ -65,39 +67,55 @@ def test_older_time_changes_nothing():
     assert (market.now_ns, market.actions) == (START + SECOND, actions)
 
 
-def test_at_the_close_all_orders_leave_and_nobody_trades():
+def test_at_the_close_agents_leave_and_nobody_trades_before_the_auction():
     market = default_market(3, CLOSE - 5 * SECOND)
     exchange = market.exchange
     exchange.open_account("u", Decimal(10_000_000))
     low = exchange.quote(INFY).lower_circuit
-    order = exchange.place("u", market_buy(1, order_type=OrderType.LIMIT, price=low), market.now_ns)
+    bid = market_buy(1, order_type=OrderType.LIMIT, price=low, product=Product.CNC)
+    order = exchange.place("u", bid, market.now_ns)
     market.advance(CLOSE)
     volume = exchange.venue(INFY).volume
+    # The auction's band is narrower than the day's.
     assert order.status.value == "CANCELLED"
     assert all(len(venue.book) == 0 for venue in exchange.floor.venues.values())
-    market.advance(CLOSE + 3600 * SECOND)
+    market.advance(CLOSE + 899 * SECOND)
     assert exchange.venue(INFY).volume == volume
+    market.advance(CLOSE + 3600 * SECOND)
+    assert exchange.venue(INFY).volume > volume
     with pytest.raises(Refused, match="AMO"):
         exchange.place("u", market_buy(), market.now_ns)
 
 
-def test_before_the_open_everybody_waits_for_it():
+def test_before_the_open_only_the_auction_trades():
     opening = CLOSE - 6 * 3600 * SECOND
-    market = default_market(3, opening - 600 * SECOND)
-    market.advance(opening - 1)
+    market = default_market(3, opening - 1200 * SECOND)
+    venue = market.exchange.venue(INFY)
+    market.advance(opening - 901 * SECOND)
     assert market.actions == 0
+    market.advance(opening - 301 * SECOND)
+    assert venue.volume == 0
+    assert venue.book.buy_quantity > 0
+    market.advance(opening - 1)
+    opened = venue.volume
+    assert opened > 0
+    assert venue.open_ticks == venue.high_ticks == venue.low_ticks
     market.advance(opening)
     assert len(market.exchange.quote(INFY).bids) == 5
 
 
-def test_next_session_opens_again():
-    later = CLOSE + 18 * 3600 * SECOND
-    sessions = ((CLOSE - 10 * SECOND, CLOSE), (later, later + 600 * SECOND))
-    market = default_market(3, CLOSE - 10 * SECOND, sessions=sessions)
+def test_the_next_day_opens_again():
+    market = default_market(3, CLOSE - 10 * SECOND)
+    exchange = market.exchange
+    closed = CLOSE + 3600 * SECOND
+    market.advance(closed)
+    closing = exchange.venue(INFY).closing_ticks
+    later = CLOSE + (3 * 24 - 6) * 3600 * SECOND  # Friday's close to Monday's open
     market.advance(later - 1)
-    assert market.exchange.quote(INFY).bids == ()
+    assert exchange.venue(INFY).close_ticks == closing
+    assert exchange.quote(INFY).volume > 0
     market.advance(later + SECOND)
-    assert len(market.exchange.quote(INFY).bids) == 5
+    assert len(exchange.quote(INFY).bids) == 5
 
 
 def test_one_instruments_user_leaves_the_others_as_they_were():

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from patang.domain.instrument import InstrumentId
-from patang.simulator import default_market, default_sessions
+from patang.simulator import default_market
 from patang.simulator.worlds.universe import SHARES, default_instruments, tick_size
 
 
@@ -45,17 +45,6 @@ def test_closes_are_on_the_tick():
 )
 def test_tick_follows_the_price(price, tick):
     assert tick_size(Decimal(price)) == Decimal(tick)
-
-
-def test_a_day_without_trading_waits_for_the_next_session():
-    sunday = utc_ns(2026, 11, 22, 6, 0)
-    assert default_sessions(sunday)[0][0] == utc_ns(2026, 11, 23, 3, 45)
-
-
-def test_session_ends_for_the_closing_auction_since_august_2026():
-    assert default_sessions(START) == ((utc_ns(2026, 11, 20, 3, 45), utc_ns(2026, 11, 20, 9, 45)),)
-    assert default_sessions(utc_ns(2026, 8, 2, 20, 0))[0][1] == utc_ns(2026, 8, 3, 9, 45)
-    assert default_sessions(utc_ns(2026, 7, 31, 9, 0))[0][1] == utc_ns(2026, 7, 31, 10, 0)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,108 @@
+"""Call auctions: one price at which the most is traded, for the open and for the close.
+
+Source: NSE pre-open product rules; NSE/CMTR/73362 and 74466 (closing auction).
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+import msgspec
+
+from patang.simulator.book import Resting
+from patang.simulator.exchange import Exchange
+from patang.simulator.venue import Venue
+
+SELF_TRADE = "The rest of the order was cancelled: it would have traded with your own order."
+
+
+class Equilibrium(msgspec.Struct, frozen=True):
+    """The price an auction finds, in ticks, and the units that trade at it."""
+
+    ticks: int
+    quantity: int
+
+
+def equilibrium(
+    buys: Iterable[Resting], sells: Iterable[Resting], reference_ticks: int
+) -> Equilibrium | None:
+    """The price at which the most units trade; None when nothing can.
+
+    Of several such prices the one that leaves the fewest units unmatched, then the one closest to
+    the reference; where two are as close, the reference itself. Orders without a price trade at
+    any; where all are such, they trade at the reference.
+    """
+    bought, sold = _by_price(buys), _by_price(sells)
+    prices = sorted({ticks for ticks in (*bought, *sold) if ticks is not None})
+    if not prices:
+        prices = [reference_ticks]
+    # Units wanted at a price or above it, and units offered at it or below.
+    demand = list(accumulate(bought.get(ticks, 0) for ticks in reversed(prices)))[::-1]
+    supply = list(accumulate(sold.get(ticks, 0) for ticks in prices))
+    any_buy, any_sell = bought.get(None, 0), sold.get(None, 0)
+    found = [
+        (min(wanted + any_buy, offered + any_sell), abs(wanted + any_buy - offered - any_sell), at)
+        for at, wanted, offered in zip(prices, demand, supply, strict=True)
+    ]
+    most = max(quantity for quantity, _, _ in found)
+    if not most:
+        return None
+    fewest = min(left for quantity, left, _ in found if quantity == most)
+    best = [at for quantity, left, at in found if quantity == most and left == fewest]
+    return Equilibrium(_closest(best, reference_ticks), most)
+
+
+def _closest(prices: Sequence[int], reference_ticks: int) -> int:
+    distance = min(abs(ticks - reference_ticks) for ticks in prices)
+    closest = [ticks for ticks in prices if abs(ticks - reference_ticks) == distance]
+    return closest[0] if len(closest) == 1 else reference_ticks
+
+
+def _by_price(orders: Iterable[Resting]) -> dict[int | None, int]:
+    units: dict[int | None, int] = {}
+    for order in orders:
+        ticks = None if order.is_market else order.ticks
+        units[ticks] = units.get(ticks, 0) + order.left
+    return units
+
+
+def uncross(
+    exchange: Exchange, venue: Venue, reference_ticks: int, at_ns: int, *, market_first: bool
+) -> Equilibrium | None:
+    """Trade what an auction collected in ``venue`` at one price; return what was found.
+
+    Orders trade by price, then time. ``market_first`` puts orders without a price before all
+    others (the closing auction, and the opening since 2026-09-07); before, they came after them.
+    Two orders of one owner do not trade: the newer one is cancelled. What does not trade stays.
+    """
+    book = venue.book
+    buys, sells = list(book.orders(True)), list(book.orders(False))
+    found = equilibrium(buys, sells, reference_ticks)
+    if found is None:
+        return None
+    bids = _takers(buys, found.ticks, market_first=market_first)
+    asks = _takers(sells, found.ticks, market_first=market_first)
+    while bids and asks:
+        buy, sell = bids[-1], asks[-1]
+        if buy.owner == sell.owner:
+            newer = bids if buy.sequence > sell.sequence else asks
+            exchange.drop(venue, newer.pop(), at_ns, SELF_TRADE)
+            continue
+        quantity = min(buy.quantity, sell.quantity)
+        exchange.floor.trade_at(venue, buy, sell, quantity, found.ticks, at_ns)
+        if not buy.left:
+            bids.pop()
+        if not sell.left:
+            asks.pop()
+    return found
+
+
+def _takers(orders: Sequence[Resting], ticks: int, *, market_first: bool) -> list[Resting]:
+    """Who trades at the price, the first in priority last."""
+    takers = [
+        order
+        for order in orders
+        if order.is_market or (order.ticks >= ticks if order.is_buy else order.ticks <= ticks)
+    ]
+    if not market_first:
+        takers.sort(key=lambda order: order.is_market)
+    return takers[::-1]
