@@ -14,18 +14,29 @@ from starlette.websockets import WebSocket
 
 from patang.domain.errors import InvalidValue
 from patang.domain.market import NS_PER_SECOND
+from patang.sandbox.authorisation_page import authorisation_routes
 from patang.sandbox.calls import Call, Csv, Handler, Query
 from patang.sandbox.gate import BODY_MAX, Gate, TickerGate
 from patang.sandbox.login import finish_page, login_page
 from patang.sandbox.ready import ClockReading
-from patang.sandbox.routes import accounts, alerts, funds, gtt, orders, quotes, users
+from patang.sandbox.routes import (
+    accounts,
+    alerts,
+    funds,
+    gtt,
+    history,
+    margins,
+    orders,
+    quotes,
+    users,
+)
 from patang.sandbox.sessions import BAD_ACCESS, Session
 from patang.sandbox.settings import HOST
 from patang.sandbox.ticker import refuse
 from patang.sandbox.unserved import UNSERVED
 from patang.sandbox.world import World
 from patang.simulator.errors import Refused
-from patang.wire.endpoints import ENDPOINTS, Endpoint, RateClass
+from patang.wire.endpoints import ENDPOINTS, BodyKind, Endpoint, RateClass
 from patang.wire.envelope import encode_error, encode_success, http_status
 from patang.wire.errors import (
     GeneralException,
@@ -55,7 +66,15 @@ HANDLERS: dict[str, Handler] = {
     "order_trades": orders.order_trades,
     "trades": orders.trades,
     "positions": accounts.positions,
+    "convert_position": accounts.convert,
     "holdings": accounts.holdings,
+    "holdings_summary": accounts.holdings_summary,
+    "holdings_compact": accounts.holdings_compact,
+    "get_auction_instruments": accounts.auctions,
+    "holdings_authorise": accounts.authorise,
+    "order_margins": margins.order_margins,
+    "basket_order_margins": margins.basket_margins,
+    "get_virtual_contract_note": margins.contract_note,
     "quote": quotes.quotes,
     "ohlc": quotes.ohlc,
     "ltp": quotes.ltp,
@@ -111,6 +130,7 @@ def build_app(world: World) -> ASGIApp:
     routes += [
         Route("/connect/login", _page(world, login_page)),
         Route("/connect/finish", _page(world, finish_page)),
+        *authorisation_routes(world),
         Route("/clock", _page(world, _clock)),
         WebSocketRoute("/{path:path}", TickerGate(world, _tick_to(world))),
     ]
@@ -126,9 +146,9 @@ def _respond_to(world: World, endpoint: Endpoint) -> Callable[[Request], Awaitab
 
     async def respond(request: Request) -> Response:
         try:
-            form = Query(await _body(request))
+            body = await _body(request)
             # From here on nothing waits: the answer is of one moment.
-            value = handler(_admitted_call(world, endpoint, request, form))
+            value = handler(_admitted_call(world, endpoint, request, body))
         except KiteError as error:
             return _failure(error)
         except Refused as refused:
@@ -147,7 +167,7 @@ def _respond_to(world: World, endpoint: Endpoint) -> Callable[[Request], Awaitab
     return respond
 
 
-def _admitted_call(world: World, endpoint: Endpoint, request: Request, form: Query) -> Call:
+def _admitted_call(world: World, endpoint: Endpoint, request: Request, body: bytes) -> Call:
     """The request as a route sees it, once credentials and rate limits have let it in."""
     now_ns = world.advance()
     query = Query(request.scope["query_string"])
@@ -162,7 +182,8 @@ def _admitted_call(world: World, endpoint: Endpoint, request: Request, form: Que
         now_ns=now_ns,
         path={name: str(value) for name, value in request.path_params.items()},
         query=query,
-        form=form,
+        form=Query(b"" if endpoint.body is BodyKind.JSON else body),
+        body=body,
         caller=caller,
     )
 

@@ -42,7 +42,10 @@ class Query:
 
 
 class Call(msgspec.Struct, kw_only=True):
-    """One request, after the market has moved to ``now_ns``. ``form`` is the body's, if any."""
+    """One request, after the market has moved to ``now_ns``.
+
+    ``form`` has the body's parameters where it is a form, ``body`` its bytes.
+    """
 
     endpoint: Endpoint
     world: World
@@ -50,6 +53,7 @@ class Call(msgspec.Struct, kw_only=True):
     path: dict[str, str]
     query: Query
     form: Query
+    body: bytes = b""
     caller: Session | None
 
     @property

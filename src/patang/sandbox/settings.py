@@ -20,10 +20,15 @@ DEFAULT_START_NS = 1_795_060_200 * NS_PER_SECOND
 
 
 class SandboxUser(msgspec.Struct, frozen=True, kw_only=True):
-    """A trading account of the world, with its cash in rupees."""
+    """A trading account of the world, with its cash in rupees.
+
+    Without ``poa`` (a power of attorney for the demat) sales out of holdings have to be authorised
+    at the depository first.
+    """
 
     user_id: str
     cash: Decimal = Decimal(1_000_000)
+    poa: bool = True
 
 
 DEFAULT_USERS = (SandboxUser(user_id="AB1234"), SandboxUser(user_id="CD5678"))

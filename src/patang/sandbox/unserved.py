@@ -4,17 +4,8 @@ They answer like any address that Kite does not have: 404 with the error envelop
 that every route of the table is either served or listed here.
 """
 
-UNSERVED = frozenset(
+UNSERVED: frozenset[str] = frozenset(
     {
-        "convert_position",
-        "holdings_summary",
-        "holdings_compact",
-        "get_auction_instruments",
-        "holdings_authorise",
-        "historical_data",
-        "order_margins",
-        "basket_order_margins",
-        "get_virtual_contract_note",
     }
 )
 """Names of routes without a handler."""

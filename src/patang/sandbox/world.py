@@ -8,6 +8,8 @@ from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
 from patang.rules.ist import format_ist
 from patang.sandbox.apps import build_apps
+from patang.sandbox.authorisations import Authorisations
+from patang.sandbox.candles import build_history
 from patang.sandbox.clock import VirtualClock
 from patang.sandbox.column_ticks import Columns
 from patang.sandbox.faults.desk import FaultDesk
@@ -60,11 +62,13 @@ class World:
         self.market = default_market(settings.seed, settings.start_ns - WARM_UP_NS)
         self.market.advance(settings.start_ns)
         self.exchange = self.market.exchange
+        self.history = build_history(self.exchange, settings.seed, settings.start_ns)
         self.instruments = self.exchange.instruments
         self.exchange_names = tuple(sorted({one.exchange.value for one in self.instruments}))
         self._by_id = {one.id: one for one in self.instruments}
         self._by_token = {one.token: one for one in self.instruments}
         self.sessions = Sessions(self.apps, seed=settings.seed, one_session=settings.one_session)
+        self.authorisations = Authorisations(settings.seed)
         self.limiter = RateLimiter()
         self.ticker = Ticker(settings.ticker)
         if settings.ticker_greetings:
@@ -80,7 +84,7 @@ class World:
         self._packets: dict[tuple[int, TickMode], Packet] = {}
         self._is_behind = False
         for user in settings.users:
-            self.exchange.open_account(user.user_id, user.cash)
+            self.exchange.open_account(user.user_id, user.cash, sells_freely=user.poa)
         self.first_sessions: tuple[Session, ...] = tuple(
             self.sessions.open(self.app, user.user_id, settings.start_ns)
             for user in settings.users

@@ -292,8 +292,9 @@ class Exchange:
         delivers = is_trading_day(on)
         if not delivers and not any(one.trades for one in self._accounts.values()):
             return
+        lacking: list[InstrumentId] = []
         for account in self._accounts.values():
-            settle_day(
+            lacking += settle_day(
                 account,
                 self.marks,
                 self.closing_price,
@@ -301,6 +302,7 @@ class Exchange:
                 days=(on - before).days,
                 delivers=delivers,
             )
+        self.back_office.hold_auctions(lacking)
         self._settled_on = on
         self.marks.forget_contracts()
 

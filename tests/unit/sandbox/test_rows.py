@@ -5,13 +5,14 @@ import pytest
 
 from patang.domain.enums import Exchange, OrderType, Product, Side, Validity
 from patang.domain.instrument import Instrument
-from patang.domain.position import Position
 from patang.sandbox.apps import App
-from patang.sandbox.rows.accounts import margins_row, position_row
+from patang.sandbox.rows.margins import margins_row
 from patang.sandbox.rows.numbers import json_number
 from patang.sandbox.rows.orders import history_rows, order_row, postback, trade_row
+from patang.sandbox.rows.portfolio import day_row, net_row
 from patang.sandbox.rows.quotes import packet, quote_row
 from patang.simulator.accounts.account import Funds
+from patang.simulator.accounts.position import AccountPosition
 from patang.simulator.exchange import Exchange as SimExchange
 from patang.simulator.orders import OrderRequest
 from patang.wire.checksums import postback_checksum
@@ -208,8 +209,8 @@ def test_an_instrument_that_has_not_traded_has_no_trade_time(desk):
 # --- portfolio -------------------------------------------------------------------------------
 
 
-def position(*fills: tuple[Side, int, str]) -> Position:
-    held = Position(instrument=INFY.id, product=Product.MIS)
+def position(*fills: tuple[Side, int, str]) -> AccountPosition:
+    held = AccountPosition(instrument=INFY.id, product=Product.MIS)
     for side, quantity, price in fills:
         held.apply(side, quantity, Decimal(price))
     return held
@@ -217,7 +218,7 @@ def position(*fills: tuple[Side, int, str]) -> Position:
 
 def test_a_position_row_follows_kites_formulas():
     held = position((Side.BUY, 10, "1500"), (Side.BUY, 5, "1503"), (Side.SELL, 4, "1510"))
-    row = position_row(held, INFY, Decimal("1520"))
+    row = net_row(held, INFY, Decimal("1520"), Decimal(1500))
     assert row.quantity == 11
     assert row.buy_value == 10 * 1500 + 5 * 1503
     assert row.buy_price == row.average_price == Decimal(1501)
@@ -227,10 +228,10 @@ def test_a_position_row_follows_kites_formulas():
 
 
 def test_a_short_position_averages_its_sales_and_a_flat_one_nothing():
-    short = position_row(position((Side.SELL, 3, "1500")), INFY, Decimal(1490))
+    short = net_row(position((Side.SELL, 3, "1500")), INFY, Decimal(1490), Decimal(1500))
     assert (short.quantity, short.average_price, short.pnl) == (-3, 1500, 30)
-    flat = position_row(
-        position((Side.SELL, 3, "1500"), (Side.BUY, 3, "1490")), INFY, Decimal(1600)
+    flat = day_row(
+        position((Side.SELL, 3, "1500"), (Side.BUY, 3, "1490")), INFY, Decimal(1600), Decimal(1500)
     )
     assert (flat.quantity, flat.average_price, flat.pnl) == (0, 0, 30)
 

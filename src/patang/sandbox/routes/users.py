@@ -59,7 +59,11 @@ def close_session(call: Call) -> bool:
 
 def full_profile(call: Call) -> FullProfileRow:
     """GET /user/profile/full."""
-    return full_profile_row(call.session, call.world.exchange_names, has_poa=True)
+    return full_profile_row(
+        call.session,
+        call.world.exchange_names,
+        has_poa=call.world.exchange.back_office.account(call.user_id).sells_freely,
+    )
 
 
 def parameters(_call: Call) -> dict[str, list[str]]:

@@ -56,6 +56,19 @@ class Funds(msgspec.Struct, frozen=True, kw_only=True):
     collateral: Decimal = ZERO
 
 
+class ContractMargin(msgspec.Struct, frozen=True, kw_only=True):
+    """What one order for a future or an option needs, in rupees."""
+
+    span: Decimal
+    exposure: Decimal
+    premium: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """All of it."""
+        return self.span + self.exposure + self.premium
+
+
 class AgentAccount(msgspec.Struct):
     """An agent's books of its one instrument, on credit. ``cash_ticks`` is in ticks x units."""
 
@@ -197,16 +210,19 @@ class Account:
 
     def holding_rows(self) -> list[Holding]:
         """Holdings with what was sold of them today."""
-        return [
-            msgspec.structs.replace(
-                one,
-                used_quantity=min(one.quantity, max(0, -self.held(one.instrument, Product.CNC))),
-                funded=msgspec.structs.replace(
-                    one.funded, used_quantity=max(0, -self.held(one.instrument, Product.MTF))
-                ),
+        rows = []
+        for one in self.holdings.values():
+            sold = max(0, -self.held(one.instrument, Product.CNC))
+            settled = min(one.quantity, sold)
+            funded = msgspec.structs.replace(
+                one.funded, used_quantity=max(0, -self.held(one.instrument, Product.MTF))
             )
-            for one in self.holdings.values()
-        ]
+            rows.append(
+                msgspec.structs.replace(
+                    one, used_quantity=settled, used_t1=sold - settled, funded=funded
+                )
+            )
+        return rows
 
     # --- money ------------------------------------------------------------------------------------
 
@@ -293,7 +309,11 @@ class Account:
         self.opening += entry.amount
 
     def begin_day(self, carried: list[AccountPosition]) -> None:
-        """Start a new day with what is carried into it; orders and trades are of the past."""
+        """Start a new day with what is carried into it; orders and trades are of the past.
+
+        Orders that still work (after-market orders, waiting) go along.
+        """
+        waiting = list(self.working.values())
         self.orders.clear()
         self.working.clear()
         self.trades.clear()
@@ -306,6 +326,9 @@ class Account:
         self.cash = self.opening
         for position in carried:
             self.put_position(position)
+        for order in waiting:
+            self.orders[order.order_id] = order
+            self.add_working(order)
 
     # --- slots and totals -------------------------------------------------------------------------
 
@@ -329,7 +352,9 @@ class Account:
             price = max(price, self._marks.last_price(slot.instrument.id))
         block = ZERO
         if slot.rate is None and quantity:
-            block = self._contract_block(slot, side, quantity, price) / quantity
+            waiting = slot.side(side).quantity * side.sign
+            base = [*self.legs(group_of(slot.instrument)), self.leg(slot.instrument, waiting)]
+            block = self.contract_margin(base, slot, side, quantity, price).total / quantity
         return Pledge(quantity, price, asked, block)
 
     def legs(self, group: str) -> list[Leg]:
@@ -344,17 +369,26 @@ class Account:
         """Every open future and option, at the last prices."""
         return [leg for group in self._groups for leg in self.legs(group)]
 
-    def _contract_block(self, slot: Slot, side: Side, quantity: int, price: Decimal) -> Decimal:
-        """Rupees that a future's or option's order needs beside what is open and waiting."""
-        marks, contract = self._marks, slot.instrument
-        group, today = group_of(contract), marks.today
-        waiting = slot.side(side).quantity * side.sign
-        base = [*self.legs(group), _leg(marks, contract, waiting)]
-        wanted = _leg(marks, contract, quantity * side.sign, price)
-        more = group_margin([*base, wanted], today).total - group_margin(base, today).total
-        if side is Side.BUY and is_option(contract):
-            more += price * quantity * contract.multiplier
-        return max(more, ZERO)
+    def leg(self, contract: Instrument, quantity: int, price: Decimal | None = None) -> Leg:
+        """A signed quantity of a contract as margins see it, at the last price by default."""
+        return _leg(self._marks, contract, quantity, price)
+
+    def contract_margin(
+        self, base: list[Leg], slot: Slot, side: Side, quantity: int, price: Decimal
+    ) -> ContractMargin:
+        """What a future's or option's order needs beside the contracts of ``base``.
+
+        A premium has to be there even where the order lowers the margin of the rest.
+        """
+        contract, today = slot.instrument, self._marks.today
+        before = group_margin(base, today)
+        after = group_margin([*base, self.leg(contract, quantity * side.sign, price)], today)
+        paid = side is Side.BUY and is_option(contract)
+        return ContractMargin(
+            span=max(after.span - before.span, ZERO),
+            exposure=max(after.exposure - before.exposure, ZERO),
+            premium=price * quantity * contract.multiplier if paid else ZERO,
+        )
 
     def _rescan(self, slot: Slot) -> None:
         """Work out the margin of a contract's underlying after a trade."""

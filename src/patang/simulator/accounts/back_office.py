@@ -1,6 +1,6 @@
 """What the broker does beside orders: conversions, authorisations, funds, charges, settlement."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -20,6 +20,8 @@ from patang.simulator.accounts.marks import Marks
 from patang.simulator.accounts.position import AccountPosition, pays_in_full
 from patang.simulator.errors import Refused
 
+FIRST_AUCTION = 2_001
+
 
 class BackOffice:
     """Everything of the accounts that is no order. Times are UTC nanoseconds, money rupees."""
@@ -27,6 +29,7 @@ class BackOffice:
     def __init__(self, accounts: Mapping[str, Account], marks: Marks) -> None:
         self._accounts = accounts
         self._marks = marks
+        self._auctions: dict[InstrumentId, str] = {}
 
     def account(self, user_id: str) -> Account:
         """A user's account; raises ``Refused`` when there is none."""
@@ -41,6 +44,16 @@ class BackOffice:
         if listed is None:
             raise Refused("InputException", "Invalid `tradingsymbol`.")
         conversion.convert(self.account(user_id), listed, wanted)
+
+    @property
+    def auctions(self) -> Mapping[InstrumentId, str]:
+        """Auction numbers of the shares that somebody owed and did not deliver yesterday."""
+        return self._auctions
+
+    def hold_auctions(self, lacking: Iterable[InstrumentId]) -> None:
+        """Announce today's auctions, in place of yesterday's."""
+        names = sorted(set(lacking))
+        self._auctions = {name: str(FIRST_AUCTION + at) for at, name in enumerate(names)}
 
     # --- what an account begins with --------------------------------------------------------------
 

@@ -36,8 +36,8 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """Shares held since before today.
 
     ``quantity`` is settled, ``t1_quantity`` was bought on the last trading day and is still on
-    its way; ``used_quantity`` of the settled ones were sold today. ``authorised_quantity`` may be
-    sold by an account that has to ask the depository. ``average_price`` is of settled and coming.
+    its way; ``used_quantity`` and ``used_t1`` of them were sold today. ``authorised_quantity`` may
+    be sold by an account that has to ask the depository. ``average_price`` is of all of them.
     Source: Kite Connect v3, portfolio, holdings.
     """
 
@@ -46,6 +46,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     average_price: Decimal
     used_quantity: int = 0
     t1_quantity: int = 0
+    used_t1: int = 0
     authorised_quantity: int = 0
     authorised_ns: int | None = None
     collateral_quantity: int = 0

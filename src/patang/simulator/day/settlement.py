@@ -51,14 +51,18 @@ def settle_day(
     *,
     days: int,
     delivers: bool = True,
-) -> None:
+) -> dict[InstrumentId, int]:
     """Close the day ``on`` of an account, ``days`` calendar days after the one closed before.
+
+    Returns the shares it owed and could not deliver.
 
     Afterwards its orders and trades are empty and its positions those carried over. The ledger
     says why the balance moved. ``delivers`` is false on a day without settlement of shares: what
     is on its way then stays so.
     """
-    _Settlement(account, marks, closing_price, on, delivers=delivers).run(days)
+    settlement = _Settlement(account, marks, closing_price, on, delivers=delivers)
+    settlement.run(days)
+    return settlement.lacking
 
 
 def is_trading_day(on: date) -> bool:
@@ -87,6 +91,7 @@ class _Settlement:
         self._evening_ns = at_ist(on, *AUTHORISED_UNTIL)
         self._carried: list[AccountPosition] = []
         self._tax = ZERO
+        self.lacking: dict[InstrumentId, int] = {}
         self._bought: dict[InstrumentId, tuple[int, Decimal]] = {}
         """Shares to come and what was paid for them, rupees."""
         self._funded: dict[InstrumentId, tuple[int, Decimal]] = {}
@@ -247,6 +252,7 @@ class _Settlement:
             self._bought[name] = (coming - passed_on, paid - paid * passed_on / coming)
             lacking -= passed_on
         if lacking:
+            self.lacking[name] = lacking
             price = self._closing_price(name)
             self._post(EntryKind.CLOSE_OUT, -price * lacking, f"{lacking} {name} not delivered")
 
