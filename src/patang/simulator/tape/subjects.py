@@ -15,8 +15,10 @@ from patang.simulator.worlds.listing import OPTIONS, RATE, Driver, Listing
 DERIVATIVE_LIFE = timedelta(95)
 """How long before its expiry a contract is listed: three monthly cycles. Source: NSE, contracts."""
 
+DAILY_VOLATILITY = 0.015
+"""How far a share moves in a day of which nothing else is known."""
+
 _YEAR_DAYS = 365.0
-_DAILY_VOLATILITY = 0.015
 _TURNOVER_RUPEES = 2_000_000_000
 _CONTRACT_LOTS = 20_000
 
@@ -55,7 +57,7 @@ class Subjects:
 
 
 def lone_subject(
-    instrument: Instrument, previous_close: Decimal, daily_volatility: float = _DAILY_VOLATILITY
+    instrument: Instrument, previous_close: Decimal, daily_volatility: float = DAILY_VOLATILITY
 ) -> Subject:
     """The subject of an instrument that hangs on nothing but itself."""
     underlying = Underlying(
