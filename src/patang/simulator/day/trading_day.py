@@ -21,7 +21,7 @@ from patang.rules.order_rules import (
     square_off_time,
 )
 from patang.rules.session import Phase, PhaseKind, Session
-from patang.simulator.agenda import Entry
+from patang.simulator.agenda import FOREVER_NS, Entry
 from patang.simulator.day.bands import Bands
 from patang.simulator.day.breaker import Halt, halt_for, level_reached
 from patang.simulator.day.call_auction import uncross
@@ -85,6 +85,8 @@ class TradingDay:
         self.on_new_day: Callable[[int], None] = _ignore_day
         self.halt: Halt | None = None
         """The circuit breaker in force, None while trading goes on."""
+        self.halts: list[tuple[int, int]] = []
+        """When trading was halted today: from and until, UTC nanoseconds."""
         self.timetables = Timetables(exchange.instruments, with_derivatives)
         self.bands = Bands(exchange, self.timetables.has_derivatives, self._continuous_ends_ns)
         self._streams = streams
@@ -92,6 +94,7 @@ class TradingDay:
         self._venues: dict[Timetable, list[Venue]] = {}
         self._phases: dict[Timetable, PhaseKind | None] = {}
         self._sessions: dict[Timetable, Session] = {}
+        self._squared_off: dict[Timetable, bool] = {}
         self._entries: dict[Timetable, list[Entry]] = {}
         self._marks: dict[tuple[str, InstrumentId], tuple[int, int]] = {}
         self._level = 0
@@ -113,10 +116,8 @@ class TradingDay:
         at_ns = self.exchange.now_ns
         timetable = self.timetables.of(venue.instrument, self._on)
         self._venues.setdefault(timetable, []).append(venue)
-        venue.phase = self._phases.get(timetable)
         self.bands.open_day(venue, at_ns)
-        if venue.phase in _IN_AUCTION:
-            self._enter_auction(venue, at_ns)
+        self._stand(venue, timetable, at_ns)
 
     def phase(self, venue: Venue) -> PhaseKind | None:
         """What the venue's timetable says now."""
@@ -129,10 +130,12 @@ class TradingDay:
         self._on = on
         self._level = 0
         self.halt = None
+        self.halts.clear()
         self._marks.clear()
         self._venues = {}
         self._phases = {}
         self._sessions = {}
+        self._squared_off = {}
         for instrument in self.exchange.instruments:
             self._venues.setdefault(self.timetables.of(instrument, on), [])
         for venue in self.exchange.floor.venues.values():
@@ -147,7 +150,9 @@ class TradingDay:
                 segments.setdefault(timetable.exchange, session)
                 now = self._plan_phases(timetable, session, at_ns)
                 self._plan_square_off(timetable, at_ns)
-            self._join(timetable, now, at_ns)
+            self._phases[timetable] = now
+            for venue in self._venues[timetable]:
+                self._stand(venue, timetable, at_ns)
         for exchange, session in segments.items():
             self._plan_releases(exchange, session, at_ns)
         self._plan_late_bands(on, at_ns)
@@ -197,13 +202,12 @@ class TradingDay:
         if due is None:
             return
         due_ns = at_ist(self._on, due.hour, due.minute)
+        self._squared_off[timetable] = due_ns <= at_ns
         if due_ns > at_ns:
             self._at(timetable, due_ns, partial(self._square_off, timetable))
-        else:
-            for venue in self._venues[timetable]:
-                venue.is_intraday_over = True
 
     def _square_off(self, timetable: Timetable, at_ns: int) -> None:
+        self._squared_off[timetable] = True
         square_off(self.exchange, [one.instrument.id for one in self._venues[timetable]], at_ns)
 
     def _plan_releases(self, exchange: ExchangeName, session: Session, at_ns: int) -> None:
@@ -247,18 +251,18 @@ class TradingDay:
 
     # --- phases ---------------------------------------------------------------------------------
 
-    def _join(self, timetable: Timetable, kind: PhaseKind | None, at_ns: int) -> None:
+    def _stand(self, venue: Venue, timetable: Timetable, at_ns: int) -> None:
         """Begin in the middle: what would have happened before has no traces but these."""
-        self._phases[timetable] = kind
+        kind = self._phases.get(timetable)
         session = self._sessions.get(timetable)
-        for venue in self._venues[timetable]:
-            was, venue.phase = venue.phase, kind
-            if kind in _IN_AUCTION:
-                self._enter_auction(venue, at_ns)
-            elif session is not None and at_ns >= session.close_ns:
-                venue.closing_ticks = venue.last_ticks
-            if kind is not was:
-                self.on_phase(venue, at_ns)
+        was, venue.phase = venue.phase, kind
+        venue.is_intraday_over = self._squared_off.get(timetable, False)
+        if kind in _IN_AUCTION:
+            self._enter_auction(venue, at_ns)
+        elif session is not None and at_ns >= session.close_ns:
+            self._set_close(venue, venue.last_ticks)
+        if kind is not was:
+            self.on_phase(venue, at_ns)
 
     def _show(self, timetable: Timetable, kind: PhaseKind | None, at_ns: int) -> None:
         """Let a phase begin, and nothing else."""
@@ -398,6 +402,7 @@ class TradingDay:
     def _stop(self, halt: Halt, at_ns: int) -> None:
         """Halt shares and their derivatives on all exchanges."""
         self.halt = halt
+        self.halts.append((at_ns, FOREVER_NS))
         for timetable in self._venues:
             session = self._sessions.get(timetable)
             if session is None or timetable.exchange not in EQUITY:
@@ -435,6 +440,7 @@ class TradingDay:
 
     def _resume(self, timetable: Timetable, at_ns: int) -> None:
         self.halt = None
+        self.halts[-1] = (self.halts[-1][0], at_ns)
         if self._phases[timetable] is PhaseKind.BUFFER:
             self._enter(timetable, PhaseKind.CONTINUOUS, at_ns)
 

@@ -24,7 +24,7 @@ from patang.simulator.worlds.chain import Chain
 from patang.simulator.worlds.contracts import trading_day_until
 from patang.simulator.worlds.listing import HOURS, Listing
 from patang.simulator.worlds.paths import Hours, Paths
-from patang.simulator.worlds.regimes import Regime, Tide
+from patang.simulator.worlds.regimes import Regime, Tide, Tides
 from patang.simulator.worlds.seeded import SeededSource
 from patang.simulator.worlds.tape_columns import Bar, DayTape, Show
 from patang.simulator.worlds.vectors import key_of
@@ -53,7 +53,7 @@ class VectorBackdrop:
         with_derivatives: Collection[InstrumentId] = (),
     ) -> None:
         self.listing = listing
-        self.regime = regime
+        self._tides = Tides(regime, SeededSource(seed).split)
         self.instruments = listing.instruments
         self.books: NDArray[np.bool_] = np.zeros(len(listing), dtype=np.bool_)
         """Rows that have a book: their prices are the book's."""
@@ -62,6 +62,7 @@ class VectorBackdrop:
         self.halts: Callable[[], Sequence[Hours]] = tuple
         """Set by the market: when today trading in shares and their contracts was halted."""
         self._row_of = listing.row_of
+        self._rows_by_token: dict[int, int] | None = None
         self._seed = seed
         self._chain = Chain(listing, range(len(listing)))
         self._tape = DayTape(listing, self._chain, key_of(f"{seed}/tape"))
@@ -87,7 +88,9 @@ class VectorBackdrop:
         if on == self.on:
             return
         end_ns = self.paths.end_ns
-        closes = self.paths.spot(end_ns, end_ns) if end_ns else self.paths.closes
+        closes = (self.paths.spot(end_ns, end_ns) if end_ns else self.paths.closes).copy()
+        for number, venue in self._followed.items():
+            closes[number] = venue.close_ticks * float(venue.instrument.tick_size)
         self.on = on
         self._plans.clear()
         self._tables = []
@@ -110,12 +113,7 @@ class VectorBackdrop:
 
     def _new_paths(self, closes: "Floats", on: date) -> Paths:
         hours = {one: _hours(Timetable(one), on) for one in sorted({*HOURS.values()})}
-        start, close = hours[Exchange.NSE]
-        if not close:
-            start, close = at_ist(on, 9, 15), at_ist(on, 15, 30)
-        streams = SeededSource(self._seed).split
-        tide = Tide(self.regime, streams(f"tide/{on}"), start, close)
-        return Paths(self.listing.drivers, closes, hours, tide, f"{self._seed}/{on}")
+        return Paths(self.listing.drivers, closes, hours, self._tides.day(on), f"{self._seed}/{on}")
 
     def tick(self, at_ns: int) -> list[tuple[Venue, Decimal]]:
         """Note what books show; to be called each second. Returns indices with their levels."""
@@ -138,6 +136,12 @@ class VectorBackdrop:
     def row(self, instrument: InstrumentId) -> int | None:
         """Where an instrument stands in the columns; None for one that is not listed."""
         return self._row_of.get(instrument)
+
+    def row_of(self, token: int) -> int | None:
+        """The row of a token; None for one that is not listed."""
+        if self._rows_by_token is None:
+            self._rows_by_token = {one.token: row for row, one in enumerate(self.instruments)}
+        return self._rows_by_token.get(token)
 
     def step(self, at_ns: int) -> int:
         """The number of the quarter second; rows without a book change with it."""

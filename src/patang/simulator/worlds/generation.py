@@ -89,15 +89,20 @@ def generate_universe(size: int, on: date, seed: int) -> Listing:
         InvalidValue: neither 20 nor from 250 to 100,000.
         RuleUnknown: the market's rules are not known for that day.
     """
+    check_size(size)
     if size == DEFAULT_SIZE:
         return default_listing(on)
-    if not SMALLEST <= size <= LARGEST:
+    return _Generator(size, on, SeededSource(seed).split).listing
+
+
+def check_size(size: int) -> None:
+    """Refuse a universe that cannot be made; raises ``InvalidValue``."""
+    if size != DEFAULT_SIZE and not SMALLEST <= size <= LARGEST:
         raise InvalidValue(
             "universe",
             f"{size} rows cannot be made.",
             f"Use {DEFAULT_SIZE}, or from {SMALLEST} to {LARGEST}.",
         )
-    return _Generator(size, on, SeededSource(seed).split).listing
 
 
 def default_listing(on: date) -> Listing:

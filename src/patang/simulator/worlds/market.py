@@ -1,6 +1,6 @@
 """Time for the pretend exchange: everything that is due happens, in order, exactly once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Protocol
 
@@ -95,6 +95,8 @@ class Market:
         self.now_ns = start_ns
         self.actions = 0
         """How many actions have happened, for measuring."""
+        self.on_new_day: list[Callable[[int], None]] = []
+        """Called with each new day (UTC ns) once its venues are ready."""
         self._is_advancing = False
         self._due: list[tuple[int, int, Actor]] = []
         self._asleep: dict[int, Actor] = {}
@@ -159,7 +161,9 @@ class Market:
             if phase in actor.acts_in and self._asleep.pop(number, None) is not None:
                 heappush(self._due, (at_ns, number, actor))
 
-    def _start_day(self, _at_ns: int) -> None:
+    def _start_day(self, at_ns: int) -> None:
+        for hook in self.on_new_day:
+            hook(at_ns)
         for actors in self._at_venue.values():
             for _, actor in actors:
                 if isinstance(actor, IndexFollower):

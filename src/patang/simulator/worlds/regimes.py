@@ -5,10 +5,15 @@ so one seed gives the same market in every regime but for the tide.
 """
 
 import math
+from collections.abc import Callable
+from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
 
+from patang.domain.enums import Exchange
 from patang.domain.market import NS_PER_SECOND
+from patang.rules.calendar import Calendar, OutsideCalendar
+from patang.rules.ist import ist_date
 from patang.simulator.worlds.seeded import RandomSource
 
 HOUR_NS = 3_600 * NS_PER_SECOND
@@ -86,6 +91,42 @@ class Tide:
         height = sum(swell.at(at_ns) for swell in self._swells)
         if self._run is not None and is_runner(number):
             height += self._run.at(at_ns) * (1.0 if number % 2 == 0 else -1.0)
+        return height
+
+
+class Tides:
+    """The tides of all days of a market in one regime; each day has its own.
+
+    They are drawn from ``streams`` and follow the hours of the NSE's shares.
+    """
+
+    def __init__(self, regime: Regime, streams: Callable[[str], RandomSource]) -> None:
+        self._regime = regime
+        self._streams = streams
+        self._days: dict[date, Tide] = {}
+
+    def day(self, on: date) -> Tide:
+        """The tide of a day; calm on days without trading."""
+        tide = self._days.get(on)
+        if tide is None:
+            try:
+                session = Calendar.load(Exchange.NSE).session(on)
+            except OutsideCalendar:
+                session = None
+            hours = (0, 1) if session is None else (session.open_ns, session.close_ns)
+            regime = Regime.CALM if session is None else self._regime
+            tide = self._days[on] = Tide(regime, self._streams(f"tide/{on}"), *hours)
+        return tide
+
+    def of(self, number: int) -> Callable[[int], float] | None:
+        """What the tides do to a share's price, night gaps included; None for nothing."""
+        if self._regime is Regime.CALM:
+            return None
+
+        def height(at_ns: int) -> float:
+            tide = self.day(ist_date(at_ns))
+            return tide.gap + tide.at(at_ns, number)
+
         return height
 
 
