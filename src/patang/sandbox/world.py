@@ -92,7 +92,7 @@ class World:
         )
         watch = PriceWatch(self.exchange)
         self.gtts = GttBook(self.exchange, watch)
-        self.alerts = AlertBook(self.exchange, watch)
+        self.alerts = AlertBook(self.exchange, watch, self.gtts)
         self.postbacks = Postbacks()
         self.funds = FundDesk(settings.seed, settings.start_ns)
         self.exchange.on_order = self._send_update
@@ -198,6 +198,7 @@ class World:
         self.records.note_trade(trade, self.exchange.order(trade.user_id, trade.order_id))
 
     def _send_update(self, order: SimOrder) -> None:
+        self.alerts.hear_order(order)
         self.records.note_order(order)
         app_id = order.request.app_id
         app = self.app if app_id is None else self._apps[app_id]

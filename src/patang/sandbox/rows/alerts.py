@@ -74,12 +74,15 @@ def _basket(alert: Alert, basket: Basket) -> AlertBasket:
     return msgspec.structs.replace(basket.row, items=items)
 
 
-def _placed(order: PlacedOrder) -> dict[str, str]:
-    return {
+def _placed(order: PlacedOrder) -> dict[str, Any]:
+    row: dict[str, Any] = {
         "status": "failed" if order.reason else "success",
         "order_id": order.order_id,
         "rejection_reason": order.reason,
     }
+    if order.protection is not None:
+        row["gtt"] = {"trigger_id": order.trigger_id, "rejection_reason": order.trigger_reason}
+    return row
 
 
 def _snapshot(quote: Quote, instrument: Instrument) -> dict[str, Any]:
@@ -104,9 +107,9 @@ def _snapshot(quote: Quote, instrument: Instrument) -> dict[str, Any]:
         "volume": quote.volume,
         "volume_tick": quote.last_quantity,
         "average_price": json_number(quote.average_price),
-        "oi": 0,
-        "oi_day_high": 0,
-        "oi_day_low": 0,
+        "oi": quote.oi,
+        "oi_day_high": quote.oi_day_high,
+        "oi_day_low": quote.oi_day_low,
         "lower_circuit_limit": json_number(quote.lower_circuit),
         "upper_circuit_limit": json_number(quote.upper_circuit),
     }

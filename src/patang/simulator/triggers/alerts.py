@@ -18,11 +18,14 @@ from patang.domain.errors import InvalidValue
 from patang.domain.instrument import InstrumentId, instrument_id
 from patang.simulator.errors import Refused
 from patang.simulator.exchange import Exchange
+from patang.simulator.orders import SimOrder
 from patang.simulator.quote import Quote
 from patang.simulator.triggers.baskets import Basket, read_basket
-from patang.simulator.triggers.gtt import place_plainly
+from patang.simulator.triggers.gtt import GttBook, place_plainly
+from patang.simulator.triggers.protection import protection_form
 from patang.simulator.triggers.watch import Listener, PriceWatch
 from patang.wire.alert_forms import LAST_PRICE, AlertForm, AlertOperator, RhsType
+from patang.wire.rows import AlertGtt
 
 MOST_ACTIVE = 500
 """Source: Kite Connect v3, alerts."""
@@ -47,11 +50,18 @@ class AlertStatus(StrEnum):
     DELETED = "deleted"
 
 
-class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order of the basket came to; ``reason`` is empty where it was placed."""
+class PlacedOrder(msgspec.Struct, kw_only=True):
+    """What an order of the basket came to; ``reason`` is empty where it was placed.
+
+    Once it has filled, ``trigger_id`` is the trigger that protects it, or ``trigger_reason`` says
+    why there is none.
+    """
 
     order_id: str
     reason: str
+    protection: AlertGtt | None = None
+    trigger_id: int | None = None
+    trigger_reason: str = ""
 
 
 class Firing(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,10 +107,12 @@ class Alert(msgspec.Struct, kw_only=True, eq=False):
 class AlertBook:
     """All alerts of the exchange's users, evaluated in continuous trading alone."""
 
-    def __init__(self, exchange: Exchange, watch: PriceWatch) -> None:
+    def __init__(self, exchange: Exchange, watch: PriceWatch, gtts: GttBook) -> None:
         self._exchange = exchange
         self._watch = watch
+        self._gtts = gtts
         self._alerts: dict[str, Alert] = {}
+        self._unfilled: dict[str, tuple[Alert, PlacedOrder]] = {}
         self._indices: dict[str, InstrumentId] | None = None
 
     def create(self, user_id: str, form: AlertForm, at_ns: int, app_id: int | None = None) -> Alert:
@@ -197,8 +209,40 @@ class AlertBook:
                 one.request, app_id=alert.app_id, origin={"alert": alert.uuid}
             )
             order_id, reason = place_plainly(self._exchange, alert.user_id, request, at_ns)
-            placed.append(PlacedOrder(order_id=order_id, reason=reason))
+            outcome = PlacedOrder(order_id=order_id, reason=reason, protection=one.protection)
+            placed.append(outcome)
+            if one.protection is not None and not reason:
+                self._unfilled[order_id] = (alert, outcome)
+                # It may have filled at once.
+                self.hear_order(self._exchange.order(alert.user_id, order_id))
         return tuple(placed)
+
+    def hear_order(self, order: SimOrder) -> None:
+        """Take note of an order's change: what a basket's order filled may want protection.
+
+        To be called with each change of any user's order; it only sets a timer.
+        """
+        if order.status.is_done and order.order_id in self._unfilled:
+            alert, outcome = self._unfilled.pop(order.order_id)
+            if order.filled_quantity:
+                self._exchange.agenda.at(
+                    self._exchange.now_ns, lambda at_ns: self._protect(alert, outcome, order, at_ns)
+                )
+
+    def _protect(self, alert: Alert, outcome: PlacedOrder, order: SimOrder, at_ns: int) -> None:
+        if outcome.protection is None:
+            return
+        instrument = self._exchange.instrument(order.instrument)
+        last_price = self._exchange.last_price(order.instrument)
+        try:
+            form = protection_form(order, instrument, outcome.protection, last_price)
+            gtt = self._gtts.place(alert.user_id, form, at_ns, alert.app_id)
+        except Refused as refused:
+            outcome.trigger_reason = refused.message
+        except InvalidValue as error:
+            outcome.trigger_reason = str(error)
+        else:
+            outcome.trigger_id = gtt.trigger_id
 
     # --- checks ---------------------------------------------------------------------------------
 

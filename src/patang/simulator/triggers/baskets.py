@@ -4,7 +4,6 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import UNSET
 
 from patang.domain.enums import OrderType, Product, Side, Validity, Variety
 from patang.domain.errors import InvalidValue
@@ -12,7 +11,8 @@ from patang.domain.instrument import Instrument, instrument_id
 from patang.simulator.errors import Refused
 from patang.simulator.exchange import Exchange
 from patang.simulator.orders import OrderRequest
-from patang.wire.rows import AlertBasket, AlertItem
+from patang.simulator.triggers.protection import protection_of
+from patang.wire.rows import AlertBasket, AlertGtt, AlertItem
 
 MOST_ITEMS = 20
 """Orders of one basket. Source: Zerodha support, baskets."""
@@ -21,11 +21,12 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 class BasketOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """One order of a basket: the item as it was given, and what it places."""
+    """One order of a basket: the item as it was given, what it places, and what follows it."""
 
     item: AlertItem
     instrument: Instrument
     request: OrderRequest
+    protection: AlertGtt | None
 
 
 class Basket(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +83,9 @@ def _order(name: str, item: AlertItem, exchange: Exchange) -> BasketOrder:
         disclosed_quantity=asked.disclosed_quantity,
         tag=tags[0] if tags else None,
     )
-    return BasketOrder(item=item, instrument=instrument, request=request)
+    return BasketOrder(
+        item=item, instrument=instrument, request=request, protection=protection_of(name, asked)
+    )
 
 
 def _word(kind: type[Word], name: str, text: str) -> Word:
@@ -90,8 +93,3 @@ def _word(kind: type[Word], name: str, text: str) -> Word:
         return kind(text)
     except ValueError as error:
         raise Refused("InputException", f"Invalid `{name}`.") from error
-
-
-def is_given(value: object) -> bool:
-    """Whether an optional field of a row was there and is not null."""
-    return value is not UNSET and value is not None

@@ -27,6 +27,7 @@ FIRST_TRIGGER_ID = 210_000_001
 LISTED_NS = 7 * NS_PER_DAY
 """How long a trigger that is no longer active stays in the list."""
 
+_MOST_DIGITS = 12
 _CASH = (ExchangeName.NSE, ExchangeName.BSE)
 
 
@@ -197,6 +198,8 @@ class GttBook:
         last = self._exchange.last_price(instrument.id)
         if not instrument.is_tradable:
             raise Refused("InputException", f"{instrument.id} is an index and cannot be traded.")
+        if form.last_price.adjusted() > _MOST_DIGITS:
+            raise Refused("InputException", "Invalid `last_price`.")
         if form.type is GttType.TWO_LEG:
             lower, upper = form.trigger_values
             if not lower < last < upper:

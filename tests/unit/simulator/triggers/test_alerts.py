@@ -6,6 +6,7 @@ from patang.domain.enums import OrderType, Side
 from patang.domain.instrument import InstrumentId
 from patang.simulator import Refused
 from patang.simulator.triggers.alerts import AlertBook, AlertStatus
+from patang.simulator.triggers.gtt import GttBook
 from patang.simulator.triggers.watch import PriceWatch
 from patang.wire.alert_forms import AlertForm, AlertOperator, AlertType, RhsType
 
@@ -54,7 +55,10 @@ def ato(*items, **more) -> AlertForm:
 
 @pytest.fixture
 def book(desk):
-    return AlertBook(desk.exchange, PriceWatch(desk.exchange))
+    watch = PriceWatch(desk.exchange)
+    book = AlertBook(desk.exchange, watch, GttBook(desk.exchange, watch))
+    desk.exchange.on_order = book.hear_order
+    return book
 
 
 def settle(desk) -> None:
@@ -147,6 +151,57 @@ def test_a_market_order_of_a_basket_goes_out_with_its_protection(desk, book):
     assert order.price == Decimal("1504.90")
 
 
+@pytest.mark.parametrize(
+    ("gtt", "values"),
+    [
+        ({"target": 2, "stoploss": 1}, ["1475.60", "1520.30"]),
+        ({"target": 2, "stoploss": 0}, ["1520.30"]),
+        ({"stoploss": 1}, ["1475.60"]),
+    ],
+)
+@pytest.mark.parametrize("fills_at_once", [True, False])
+def test_a_filled_order_of_a_basket_is_protected_by_a_trigger(
+    desk, book, gtt, values, fills_at_once
+):
+    if fills_at_once:
+        desk.sell(2, "1490.50", user="seller")
+    alert = create(book, desk, ato(item(product="CNC", gtt=gtt), constant="1490.50"))
+    desk.trade_at("1490.50")
+    settle(desk)
+    if not fills_at_once:
+        assert alert.history[0].orders[0].trigger_id is None
+        desk.sell(2, "1490.50", user="seller")
+        settle(desk)
+
+    placed = alert.history[0].orders[0]
+    trigger = book._gtts.find("buyer", placed.trigger_id)
+    assert [str(value) for value in trigger.form.trigger_values] == values
+    assert {leg.transaction_type for leg in trigger.form.orders} == {Side.SELL}
+    assert {leg.quantity for leg in trigger.form.orders} == {2}
+    assert trigger.app_id == 7
+
+
+def test_an_order_that_is_cancelled_unfilled_gets_no_protection(desk, book):
+    alert = create(book, desk, ato(item(product="CNC", price=1400, gtt={"stoploss": 1})))
+    desk.trade_at("1490")
+    settle(desk)
+    placed = alert.history[0].orders[0]
+    desk.exchange.cancel("buyer", placed.order_id, desk.now_ns)
+    settle(desk)
+    assert (placed.trigger_id, placed.trigger_reason) == (None, "")
+
+
+def test_protection_that_cannot_be_placed_says_why(desk, book):
+    near = {"target": 0.1}
+    desk.sell(2, "1490.50", user="seller")
+    alert = create(book, desk, ato(item(product="CNC", gtt=near), constant="1490.50"))
+    desk.trade_at("1490.50")
+    settle(desk)
+    placed = alert.history[0].orders[0]
+    assert placed.trigger_id is None
+    assert "0.25%" in placed.trigger_reason
+
+
 def test_a_modification_enables_what_has_fired(desk, book):
     alert = create(book, desk, simple("<=", "1490"))
     desk.trade_at("1490")
@@ -188,6 +243,8 @@ def test_a_deleted_alert_is_deaf_and_stays_listed(desk, book):
         (ato(item(variety="co")), "variety"),
         (ato(item(squareoff=1)), "squareoff"),
         (ato(item(quantity="many")), "`basket`"),
+        (ato(item(gtt={"target": 1})), "`basket.items[0].params.gtt`"),
+        (ato(item(product="CNC", gtt={"stoploss": 100})), "`basket.items[0].params.gtt`"),
         (ato(item() | {"exchange": "XXX"}), "`basket.items[0].exchange`"),
         (ato(*[item()] * 21), "`basket.items`"),
     ],
