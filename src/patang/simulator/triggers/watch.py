@@ -72,7 +72,7 @@ class _Watched:
         ticks = self._venue.last_ticks
         if ticks == self._seen_ticks and not self._fresh:
             return
-        if not is_trading(self._exchange, self._venue, at_ns):
+        if not is_trading(self._venue):
             return
         if ticks != self._seen_ticks:
             self._seen_ticks = ticks
@@ -87,7 +87,7 @@ class _Watched:
     def _tell(self, at_ns: int) -> None:
         self._is_due = False
         noted, self._noted = self._noted, []
-        if not is_trading(self._exchange, self._venue, at_ns):
+        if not is_trading(self._venue):
             return
         fresh, self._fresh = self._fresh, {}
         for ticks in noted:
@@ -99,10 +99,9 @@ class _Watched:
                 self._listeners[key](self._venue.last_price, at_ns)
 
 
-def is_trading(exchange: Exchange, venue: Venue, at_ns: int) -> bool:
-    """Whether triggers are evaluated: in continuous trading alone; an index moves only then.
+def is_trading(venue: Venue) -> bool:
+    """Whether triggers are evaluated: in continuous trading alone.
 
     Source: Zerodha support, GTT and closing auction ("stop at 15:15" for its stocks).
     """
-    is_continuous = venue.phase is PhaseKind.CONTINUOUS or not venue.instrument.is_tradable
-    return is_continuous and exchange.is_open(at_ns)
+    return venue.phase is PhaseKind.CONTINUOUS
