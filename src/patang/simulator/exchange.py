@@ -24,16 +24,12 @@ from patang.simulator.errors import Refused, Rejection
 from patang.simulator.identifiers import OrderIds
 from patang.simulator.lifecycle import EXPIRED, Lifecycle
 from patang.simulator.orders import OrderRequest, SimOrder, SimTrade
-from patang.simulator.placement import closed
 from patang.simulator.quote import Quote
 from patang.simulator.shelf import Backdrop, Venues
 from patang.simulator.tape.mirror import Mirror
 from patang.simulator.terms import Change
 from patang.simulator.varieties.slicing import SlicedOrder
 from patang.simulator.venue import Venue
-
-Session = tuple[int, int]
-"""[open, close) in UTC nanoseconds."""
 
 
 class Exchange:
@@ -49,11 +45,9 @@ class Exchange:
         instruments: Iterable[Instrument],
         previous_closes: Mapping[InstrumentId, Decimal],
         *,
-        sessions: Sequence[Session] = (),
         worker: int = 1,
         backdrop: Backdrop | None = None,
     ) -> None:
-        self.sessions = tuple(sessions)
         self.backdrop = backdrop
         """Prices of what is listed without a book, in a world that has such."""
         self.on_order: Callable[[SimOrder], None] = _ignore
@@ -149,10 +143,6 @@ class Exchange:
     def take_changed(self) -> list[InstrumentId]:
         """Instruments whose quote changed since the last call, in the order they first did."""
         return self.floor.take_changed()
-
-    def is_open(self, at_ns: int) -> bool:
-        """Whether continuous trading runs; always, for an exchange without sessions."""
-        return not self.sessions or any(start <= at_ns < end for start, end in self.sessions)
 
     @staticmethod
     def today(at_ns: int) -> date:
@@ -350,7 +340,7 @@ class Exchange:
             Refused: what Kite refuses at once; there is no order row then. Short funds and short
                 holdings are refused so as well.
         """
-        at_ns = self._start(user_id, request.product, at_ns)
+        at_ns = self._start(user_id, at_ns)
         order = self._desk.place(user_id, request, at_ns)
         self._finish()
         return order
@@ -362,7 +352,7 @@ class Exchange:
             Refused: nothing of it can be placed: no such instrument, too many slices, or a single
                 order was enough and is refused.
         """
-        at_ns = self._start(user_id, request.product, at_ns)
+        at_ns = self._start(user_id, at_ns)
         sliced = self._desk.place_sliced(user_id, request, at_ns)
         self._finish()
         return sliced
@@ -393,7 +383,7 @@ class Exchange:
             Refused: no such order, not resting, changed too often, or bad new terms.
         """
         order = self.order(user_id, order_id)
-        at_ns = self._start(user_id, order.product, at_ns)
+        at_ns = self._start(user_id, at_ns)
         change = Change(
             quantity=quantity,
             price=price,
@@ -537,12 +527,10 @@ class Exchange:
                 if order.order_id not in account.working:
                     account.add_working(order)
 
-    def _start(self, user_id: str, product: Product, at_ns: int) -> int:
+    def _start(self, user_id: str, at_ns: int) -> int:
         """What every request begins with; return the time it happens at."""
         at_ns = self.pass_time(at_ns)
         self._account(user_id)
-        if not self.is_open(at_ns):
-            raise closed(product)
         return at_ns
 
     def _finish(self) -> None:

@@ -17,7 +17,7 @@ class Desk:
     instrument = INFY
     now_ns = NOON
 
-    def __init__(self, sessions=()):
+    def __init__(self):
         instruments = [
             Instrument(
                 exchange=ExchangeName.NSE, symbol="INFY", token=408065, tick_size=Decimal("0.10")
@@ -43,7 +43,7 @@ class Desk:
             ),
         ]
         closes = {one.id: Decimal(1500) for one in instruments}
-        self.exchange = Exchange(instruments, closes, sessions=sessions)
+        self.exchange = Exchange(instruments, closes)
         self.orders: list[tuple[str, str, int]] = []
         self.trades = []
         self.exchange.on_order = lambda order: self.orders.append(

@@ -4,6 +4,7 @@ import pytest
 
 from patang.domain.enums import OrderType, Product, Validity, Variety
 from patang.domain.instrument import InstrumentId
+from patang.rules.session import PhaseKind
 from patang.simulator import Refused
 
 UNPROTECTED = (
@@ -121,15 +122,15 @@ def test_trigger_outside_the_band_is_refused(desk):
     )[1].startswith("Your trigger price is higher than the current upper circuit limit of 1650.00.")
 
 
-def test_outside_the_session_the_refusal_hints_at_amo(make_desk):
-    desk = make_desk(sessions=((make_desk.now_ns + 10**9, make_desk.now_ns + 10**12),))
+def test_outside_the_session_the_refusal_hints_at_amo(desk):
+    desk.exchange.venue(desk.instrument).phase = None
     assert desk.refusal() == (
         "InputException",
         "MIS (intraday) are blocked as the markets are not open for trading today. "
         "Try placing an AMO order.",
     )
     assert "AMO" in desk.refusal(product=Product.CNC)[1]
-    desk.now_ns += 10**9
+    desk.exchange.venue(desk.instrument).phase = PhaseKind.CONTINUOUS
     assert desk.buy().status.value == "OPEN"
 
 

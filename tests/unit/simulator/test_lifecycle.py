@@ -167,9 +167,8 @@ def test_cancelled_stop_never_triggers(desk):
     assert order.status.value == "CANCELLED"
 
 
-def test_day_orders_end_with_the_session(make_desk):
-    close = make_desk.now_ns + 10**12
-    desk = make_desk(sessions=((make_desk.now_ns, close),))
+def test_day_orders_end_with_the_session(desk):
+    close = desk.now_ns + 10**12
     resting = desk.buy(5, "1490")
     stop = desk.sell(5, None, order_type=OrderType.SL_M, trigger_price="1480", market_protection=1)
     desk.exchange.end_session(close)
