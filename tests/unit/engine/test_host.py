@@ -67,7 +67,7 @@ def desk_of(answer: object) -> Desk:
         Signal(instrument=INFY.id, target=1, reason=object()),
         Signal(instrument=INFY.id, target=1, reason="\udfff"),
     ],
-    ids=lambda answer: f"{answer!r}"[:40] if not isinstance(answer, Unprintable) else "unprintable",
+    ids=lambda answer: type(answer).__name__,  # an address in a name differs between processes
 )
 def test_nonsense_is_contained_counted_and_can_be_journaled(answer: object):
     desk = desk_of(answer)
