@@ -246,6 +246,7 @@ def _tick_to(world: World) -> Callable[[WebSocket], Awaitable[None]]:
             return
         await websocket.accept()
         subscriber = world.ticker.connect(session.user_id, session.app.api_key, world)
+        subscriber.on_depth = world.open_in_depth
         await world.ticker.serve(websocket, subscriber, lambda: world.now_ns)
 
     return tick

@@ -11,6 +11,8 @@ from patang.domain.market import NS_PER_SECOND
 from patang.sandbox.apps import AppSettings, check_apps
 from patang.sandbox.faults.scenario import Scenario
 from patang.sandbox.subscriber import TickerLimits
+from patang.simulator.worlds.generation import DEFAULT_SIZE, check_size
+from patang.simulator.worlds.regimes import Regime
 
 HOST = "127.0.0.1"
 """The only address a sandbox listens on: whoever can reach it can log in."""
@@ -45,7 +47,9 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     the start. With ``login_choice`` the login page asks who logs in, and with ``fund_orders`` the
     broker takes orders for mutual funds as it once did. ``ticker`` says what a ticker connection
     may carry; with ``ticker_greetings`` each begins with the two undocumented text frames of the
-    real server.
+    real server. ``regime`` is what kind of days the market lives through; ``universe`` how many
+    rows it lists (20, or 250 to 100,000) and ``universe_file`` an instruments dump to list instead.
+    Of a large market ``book_limit`` instruments may get a book before anybody orders them.
     """
 
     port: int = 0
@@ -64,6 +68,10 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     fund_orders: bool = False
     ticker: TickerLimits = TickerLimits()
     ticker_greetings: bool = False
+    regime: Regime = Regime.CALM
+    universe: int = DEFAULT_SIZE
+    universe_file: Path | None = None
+    book_limit: int = 50
 
     def __post_init__(self) -> None:
         for name in ("port", "control_port"):
@@ -82,6 +90,9 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
         if not names or len(set(names)) != len(names) or not all(names):
             raise InvalidValue("users", "user ids must be present and distinct.", "Name each once.")
         check_apps(self.apps, names)
+        check_size(self.universe)
+        if self.book_limit < 0:
+            raise InvalidValue("book_limit", f"{self.book_limit} is negative.", "Use 0 or more.")
         poor = next((user for user in self.users if user.cash < 0), None)
         if poor is not None:
             raise InvalidValue("users", f"the cash of {poor.user_id} is negative.")

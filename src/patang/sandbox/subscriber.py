@@ -84,6 +84,8 @@ class Subscriber:
         self.wake = asyncio.Event()
         self.close_code: int | None = None
         self.on_silence: Callable[[Silence], None] | None = None
+        self.on_depth: Callable[[int], None] | None = None
+        """Called with each token whose depth is asked for, before it is subscribed."""
         self.peer: tuple[str, int] | None = None
         """Host and port of the other end, where there is a network between."""
         self._limits = limits or TickerLimits()
@@ -223,6 +225,8 @@ class Subscriber:
             # Subscribing anew keeps the mode; the first packet goes out at once either way.
             wanted = mode or self._modes.get(token, TickMode.QUOTE)
             self._modes[token] = wanted
+            if wanted is TickMode.FULL and self.on_depth is not None:
+                self.on_depth(token)
             if self._columns is not None and self._columns.subscribe(token, wanted):
                 continue
             self._due_at_once[token] = None

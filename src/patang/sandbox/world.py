@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 
+from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
 from patang.rules.ist import format_ist
@@ -28,7 +29,7 @@ from patang.simulator.orders import SimOrder, SimTrade
 from patang.simulator.triggers.alerts import AlertBook
 from patang.simulator.triggers.gtt import GttBook
 from patang.simulator.triggers.watch import PriceWatch
-from patang.simulator.worlds.universe import default_market
+from patang.simulator.worlds.spec import WorldSpec, build_market
 from patang.wire.messages import OrderUpdate, encode_text
 from patang.wire.rows import encode_row
 from patang.wire.ticks import Packet, TickMode
@@ -59,7 +60,7 @@ class World:
         self.app = self.apps[0]
         """The app that the users are logged in with from the start."""
         self._apps = {app.app_id: app for app in self.apps}
-        self.market = default_market(settings.seed, settings.start_ns - WARM_UP_NS)
+        self.market = build_market(_spec(settings))
         self.market.advance(settings.start_ns)
         self.exchange = self.market.exchange
         self.history = build_history(self.exchange, settings.seed, settings.start_ns)
@@ -167,7 +168,15 @@ class World:
     @property
     def columns(self) -> Columns | None:
         """The instruments without a book, for the ticker; None where every one has a book."""
-        return None
+        return self.exchange.backdrop
+
+    def open_in_depth(self, token: int) -> None:
+        """Open the book of an instrument whose depth is watched, while few are open."""
+        instrument = self._by_token.get(token)
+        if instrument is not None and self.exchange.backdrop is not None:
+            venues = self.exchange.floor.venues
+            if len(venues) < self.settings.book_limit and instrument.is_tradable:
+                self.exchange.venue(instrument.id)
 
     def packet(self, token: int, mode: TickMode) -> Packet | None:
         """The newest ticker packet of a token; None for one that does not exist."""
@@ -215,3 +224,21 @@ class World:
                 "clock_falls_back: this machine cannot compute the market at speed %s.",
                 self.clock.speed,
             )
+
+
+def _spec(settings: SandboxSettings) -> WorldSpec:
+    path = settings.universe_file
+    try:
+        dump = None if path is None else path.read_bytes()
+    except OSError as error:
+        raise InvalidValue(
+            "universe_file", f"{path} cannot be read: {error.strerror}.", "Name a readable file."
+        ) from error
+    return WorldSpec(
+        seed=settings.seed,
+        start_ns=settings.start_ns - WARM_UP_NS,
+        regime=settings.regime,
+        universe=settings.universe,
+        universe_file=dump,
+        book_limit=settings.book_limit,
+    )

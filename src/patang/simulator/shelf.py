@@ -34,6 +34,9 @@ class Backdrop(Protocol):
     def row(self, instrument: InstrumentId) -> int | None:
         """Where an instrument stands in the columns; None for one that is not listed."""
 
+    def row_of(self, token: int) -> int | None:
+        """The row of a token; None for one that is not listed."""
+
     def quote(self, instrument: InstrumentId, at_ns: int) -> Quote:
         """The full quote of a listed instrument without a book."""
 

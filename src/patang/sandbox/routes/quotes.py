@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from patang.domain.enums import Exchange
 from patang.domain.instrument import Instrument
+from patang.domain.money import ZERO
 from patang.sandbox.calls import Call, Csv
 from patang.sandbox.rows.quotes import ltp_row, ohlc_row, quote_row
 from patang.simulator.quote import Quote
@@ -44,9 +45,14 @@ def ltp(call: Call) -> dict[str, LtpRow]:
 
 
 def _dump(call: Call, instruments: Iterable[Instrument]) -> Csv:
-    return Csv(
-        encode_instruments_csv((one, call.world.exchange.last_price(one.id)) for one in instruments)
-    )
+    """Rows with last prices, which a large dump has of what trades in a book only."""
+    exchange = call.world.exchange
+    if exchange.backdrop is None:
+        return Csv(
+            encode_instruments_csv((one, exchange.last_price(one.id)) for one in instruments)
+        )
+    known = {name: one.last_price for name, one in exchange.floor.venues.items()}
+    return Csv(encode_instruments_csv((one, known.get(one.id, ZERO)) for one in instruments))
 
 
 def _rows(call: Call, to_row: Callable[[Quote, Instrument], RowType]) -> dict[str, RowType]:

@@ -143,6 +143,11 @@ class VectorBackdrop:
             self._rows_by_token = {one.token: row for row, one in enumerate(self.instruments)}
         return self._rows_by_token.get(token)
 
+    @property
+    def close_ticks(self) -> "Integers":
+        """By row: the last session's close, in ticks."""
+        return self._tape.close_ticks
+
     def step(self, at_ns: int) -> int:
         """The number of the quarter second; rows without a book change with it."""
         return at_ns // STEP_NS
