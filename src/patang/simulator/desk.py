@@ -58,6 +58,7 @@ class OrderDesk:
         lifecycle.on_filled = self._covers.filled
         lifecycle.on_triggered = self._covers.triggered
         lifecycle.on_ended = self._ended
+        lifecycle.on_changed = self._icebergs.changed
 
     # --- requests -------------------------------------------------------------------------------
 
@@ -125,7 +126,6 @@ class OrderDesk:
         if not is_stop_leg(order):
             self._placement.check_cover(order, terms)
         self._lifecycle.modify(venue, order, terms, at_ns, waits=waits)
-        self._icebergs.changed(order)
         if change.validity is not None or change.validity_ttl is not None:
             self._limits.watch(order, at_ns)
 

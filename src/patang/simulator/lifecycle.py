@@ -39,12 +39,15 @@ _CLOSING = (PhaseKind.AUCTION_ENTRY, PhaseKind.AUCTION_LIMIT_ONLY)
 News = Callable[[SimOrder, int], None]
 """Called with an order and the time (UTC nanoseconds); it may set timers, and change nothing."""
 
+Changed = Callable[[SimOrder, bool], None]
+"""Called with an order under new terms, and whether it waits for its trigger."""
+
 
 class Lifecycle:
     """Moves orders through their states, and books the fills that the floor reports.
 
-    ``on_filled``, ``on_triggered`` and ``on_ended`` tell the varieties whose orders depend on each
-    other what became of one of them.
+    ``on_filled``, ``on_triggered``, ``on_changed`` and ``on_ended`` tell the varieties whose orders
+    depend on each other what became of one of them.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Lifecycle:
         self.on_filled: News = _ignore
         self.on_triggered: News = _ignore
         self.on_ended: News = _ignore
+        self.on_changed: Changed = _ignore_change
         self._accounts = accounts
         self._on_order = on_order
         self._on_trade = on_trade
@@ -202,6 +206,7 @@ class Lifecycle:
             self.floor.mark(venue, at_ns)
         order.is_modified = True
         self.put_terms(order, terms)
+        self.on_changed(order, waits)
         order.record(KiteStatus.MODIFIED, at_ns)
         if not keeps_place:
             self._stand(venue, order, at_ns, waits=waits)
@@ -410,4 +415,8 @@ def _keeps_place(venue: Venue, order: SimOrder, terms: Terms) -> bool:
 
 
 def _ignore(_order: SimOrder, _at_ns: int) -> None:
+    """Nobody waits for the news."""
+
+
+def _ignore_change(_order: SimOrder, _waits: bool) -> None:
     """Nobody waits for the news."""

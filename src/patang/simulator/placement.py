@@ -55,11 +55,13 @@ class Placement:
         rejection: Rejection | None = None,
         until_ns: int | None = None,
         leaves_row: bool = False,
+        on_registered: Callable[[SimOrder], None] | None = None,
     ) -> SimOrder:
         """Check a request against market and account, and let the order trade as far as it goes.
 
         ``tags`` and ``meta`` come to the request's own. ``until_ns`` ends a TTL order in place of
         its minutes. With ``rejection`` the order gets as far as whoever rejects it.
+        ``on_registered`` is told the order when it has its id, before anything happens to it.
 
         Raises:
             Refused: what Kite refuses at once; with ``leaves_row`` it ends in the order's row.
@@ -81,6 +83,8 @@ class Placement:
             order = self.make(user_id, request, terms, at_ns, meta=meta)
             rejection = refused.rejection
         self.register(order, at_ns)
+        if on_registered is not None:
+            on_registered(order)
         self.lifecycle.admit(venue, order, at_ns, rejection)
         self.limits.watch(order, at_ns, until_ns)
         return order

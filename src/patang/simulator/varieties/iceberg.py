@@ -64,13 +64,13 @@ class Icebergs:
         plan = _Plan(user_id, request, 1, request.iceberg_legs or 0, until_ns)
         return self._send(plan, at_ns, rejection=rejection, leaves_row=False)
 
-    def changed(self, order: SimOrder) -> None:
+    def changed(self, order: SimOrder, waits: bool) -> None:
         """A leg was modified: those after it are like it."""
         plan = self._plans.get(order.order_id)
         if plan is not None:
             plan.request = msgspec.structs.replace(
                 plan.request,
-                order_type=order.order_type,
+                order_type=order.order_type if waits or not order.price else OrderType.LIMIT,
                 price=order.price or None,
                 trigger_price=order.trigger_price or None,
                 market_protection=order.market_protection or None,
@@ -79,13 +79,18 @@ class Icebergs:
     def ended(self, order: SimOrder, at_ns: int) -> None:
         """A leg has come to its end: the next one follows if it has traded whole."""
         plan = self._plans.pop(order.order_id, None)
-        if plan is not None and order.status is KiteStatus.COMPLETE:
-            self._follow(plan, at_ns)
+        is_whole = order.status is KiteStatus.COMPLETE
+        if plan is not None and is_whole and plan.leg < plan.legs:
+            # Not at once: whoever traded with this leg has first to finish.
+            self._agenda.at(at_ns, lambda due_ns: self._next(plan, due_ns))
 
     def _send(
         self, plan: _Plan, at_ns: int, *, rejection: Rejection | None, leaves_row: bool
     ) -> SimOrder:
-        order = self._placement.enter(
+        def remember(order: SimOrder) -> None:
+            self._plans[order.order_id] = plan
+
+        return self._placement.enter(
             plan.user_id,
             msgspec.structs.replace(plan.request, quantity=plan.quantity),
             at_ns,
@@ -93,17 +98,8 @@ class Icebergs:
             rejection=rejection,
             until_ns=plan.until_ns,
             leaves_row=leaves_row,
+            on_registered=remember,
         )
-        if order.status is KiteStatus.COMPLETE:
-            self._follow(plan, at_ns)
-        elif not order.status.is_done:
-            self._plans[order.order_id] = plan
-        return order
-
-    def _follow(self, plan: _Plan, at_ns: int) -> None:
-        if plan.leg < plan.legs:
-            # Not at once: whoever traded with this leg has first to finish.
-            self._agenda.at(at_ns, lambda due_ns: self._next(plan, due_ns))
 
     def _next(self, plan: _Plan, at_ns: int) -> None:
         plan.leg += 1
