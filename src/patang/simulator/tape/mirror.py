@@ -31,22 +31,27 @@ class Mirror:
             InvalidValue: a price is off the tick.
         """
         floor, to_ticks = self._floor, venue.instrument.to_ticks
-        agent_id = f"outside/{venue.instrument.id}"
-        floor.enrol(agent_id, venue.instrument.id)
         wanted = [
             (is_buy, to_ticks(price), quantity)
             for is_buy, levels in ((True, bids), (False, asks))
             for price, quantity in levels
             if quantity
         ]
-        for order in self._standing.pop(agent_id, ()):
-            floor.withdraw(venue, order, at_ns)
-        standing = self._standing[agent_id] = []
-        for is_buy, ticks, quantity in wanted:
-            rest = floor.submit(agent_id, venue, is_buy, ticks, quantity, at_ns)
-            if rest is not None:
-                standing.append(rest)
+        self.replace(venue, at_ns, wanted)
         if last_price is not None:
             venue.set_last(to_ticks(last_price), at_ns)
             floor.mark(venue, at_ns)
             floor.run_triggers(venue, at_ns)
+
+    def replace(self, venue: Venue, at_ns: int, levels: Sequence[tuple[bool, int, int]]) -> None:
+        """Replace the depth shown before by (is a bid, ticks, units), best first on each side."""
+        floor = self._floor
+        agent_id = f"outside/{venue.instrument.id}"
+        floor.enrol(agent_id, venue.instrument.id)
+        for order in self._standing.pop(agent_id, ()):
+            floor.withdraw(venue, order, at_ns)
+        standing = self._standing[agent_id] = []
+        for is_buy, ticks, quantity in levels:
+            rest = floor.submit(agent_id, venue, is_buy, ticks, quantity, at_ns)
+            if rest is not None:
+                standing.append(rest)
