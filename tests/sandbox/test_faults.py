@@ -534,7 +534,7 @@ def near_future(world) -> tuple[str, int, int, float]:
 async def test_some_slices_of_an_order_fail():
     user = SandboxUser(user_id="FS0001", cash=Decimal(10**10))
     with SandboxServer(stepped(users=(user,), universe=250)) as server:
-        symbol, lot, freeze, price = server.call(near_future)
+        symbol, lot, size, price = server.call(near_future)
         async with (
             Kite(server.api_key, server.access_token(), server.root) as kite,
             AsyncControl(server.control) as control,
