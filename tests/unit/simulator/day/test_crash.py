@@ -1,0 +1,73 @@
+"""A market that crashes by itself reaches the breaker, reopens with an auction, and closes."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from patang.domain.enums import OrderType, Product, Side
+from patang.domain.instrument import InstrumentId
+from patang.rules.ist import at_ist
+from patang.rules.session import PhaseKind
+from patang.simulator import OrderRequest, default_market
+from patang.simulator.worlds.regimes import Regime
+
+INFY, NIFTY = InstrumentId("NSE:INFY"), InstrumentId("NSE:NIFTY 50")
+DAY = date(2026, 11, 19)
+
+
+@pytest.fixture(scope="module")
+def crash():
+    """The market of seed 1, which begins to fall soon after 12:05, at the halt."""
+    market = default_market(1, at_ist(DAY, 12, 5), regime=Regime.CRASH)
+    market.exchange.open_account("u", Decimal(10_000_000))
+    for minute in range(6, 60):
+        market.advance(at_ist(DAY, 12, minute))
+        if market.day.halt is not None:
+            break
+    return market
+
+
+def test_the_crash_of_a_whole_market_halts_it_and_an_auction_reopens_it(crash):
+    exchange, venue = crash.exchange, crash.exchange.venue(INFY)
+    assert crash.day.halt is not None
+    assert (crash.day.halt.level, crash.day.halt.minutes) == (10, 45)
+    index = exchange.quote(NIFTY)
+    assert index.last_price <= index.close * Decimal("0.9")
+    # A tenth below the close was the band of every share; some bands had to grow to get there.
+    shares = [one for one in exchange.floor.venues.values() if one.instrument.is_tradable]
+    assert any(one.lower_ticks < one.close_ticks * 0.89 for one in shares)
+    halted_ns, volume = crash.now_ns, venue.volume
+    crash.advance(halted_ns + 44 * 60 * 10**9)
+    assert venue.phase is PhaseKind.BUFFER
+    assert venue.volume == volume
+    crash.advance(halted_ns + 47 * 60 * 10**9)
+    assert venue.phase is PhaseKind.PRE_OPEN_ENTRY
+    bid = OrderRequest(
+        instrument=INFY,
+        side=Side.BUY,
+        quantity=10,
+        order_type=OrderType.LIMIT,
+        product=Product.CNC,
+        price=exchange.quote(INFY).upper_circuit,
+    )
+    order = exchange.place("u", bid, crash.now_ns)
+    crash.advance(halted_ns + 58 * 60 * 10**9)
+    assert order.status.value == "COMPLETE"
+    assert order.average_price == venue.last_price
+    crash.advance(halted_ns + 61 * 60 * 10**9)
+    assert venue.phase is PhaseKind.CONTINUOUS
+    assert len(exchange.quote(INFY).bids) == 5
+
+
+def test_a_whole_opening_is_the_same_in_every_run():
+    def opening():
+        market = default_market(11, at_ist(DAY, 8, 50))
+        market.advance(at_ist(DAY, 9, 16))
+        exchange = market.exchange
+        return [exchange.quote(one.id) for one in exchange.instruments]
+
+    first = opening()
+    assert first == opening()
+    shares = [quote for quote in first if quote.instrument != NIFTY]
+    assert all(quote.open > 0 and quote.volume > 0 for quote in shares)
