@@ -17,7 +17,6 @@ from patang.domain.instrument import InstrumentId
 from patang.sandbox.apps import AppSettings
 from patang.sandbox.settings import SandboxUser
 from patang.sandbox.testing import SandboxServer, sandbox_fixture
-from patang.sandbox.unserved import UNSERVED
 
 USERS = tuple(SandboxUser(user_id=f"EM{number:04}") for number in range(60))
 INFY, RELIANCE = "NSE:INFY", "NSE:RELIANCE"
@@ -432,9 +431,4 @@ def test_no_method_of_the_client_is_forgotten():
 
 @pytest.mark.parametrize("check", dict.fromkeys(CHECKS.values()), ids=lambda one: one.__name__)
 def test_the_client_is_served(desk, check):
-    covered = {name for name, one in CHECKS.items() if one is check}
-    if covered & UNSERVED:
-        with pytest.raises(kex.GeneralException, match="Route not found"):
-            check(desk)
-    else:
-        check(desk)
+    check(desk)

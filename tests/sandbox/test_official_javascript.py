@@ -12,7 +12,6 @@ from patang.domain.instrument import InstrumentId
 from patang.sandbox.apps import AppSettings
 from patang.sandbox.settings import SandboxUser
 from patang.sandbox.testing import SandboxServer, sandbox_fixture
-from patang.sandbox.unserved import UNSERVED
 from patang.wire.checksums import postback_checksum
 from tests.node_process import JavaScriptClient, JavaScriptError, JavaScriptTicker
 
@@ -20,17 +19,6 @@ USERS = tuple(SandboxUser(user_id=f"JS{number:04}") for number in range(60))
 INFY, RELIANCE = "NSE:INFY", "NSE:RELIANCE"
 INFY_TOKEN, NIFTY_TOKEN = 408065, 256265
 NOW = "2026-11-19T03:50:00.000Z"  # 09:20 in India
-SOURCES = {
-    "holdings": "getHoldings",
-    "convert_position": "convertPosition",
-    "get_auction_instruments": "getAuctionInstruments",
-    "historical_data": "getHistoricalData",
-    "order_margins": "orderMargins",
-    "basket_order_margins": "orderBasketMargins",
-    "get_virtual_contract_note": "getvirtualContractNote",
-}
-"""Methods by the route of the endpoint table, for those that may be missing."""
-
 exchange = sandbox_fixture(
     scope="module",
     users=USERS,
@@ -375,12 +363,7 @@ def test_no_method_of_the_client_is_forgotten(desk):
     "check", dict.fromkeys([*CHECKS.values(), an_order_may_be_sliced]), ids=lambda one: one.__name__
 )
 def test_the_client_is_served(desk, check):
-    covered = {name for name, one in CHECKS.items() if one is check}
-    if covered & {SOURCES.get(name) for name in UNSERVED}:
-        with pytest.raises(JavaScriptError, match="Route not found"):
-            check(desk)
-    else:
-        check(desk)
+    check(desk)
 
 
 def test_refusals_reach_the_client_as_they_were_told(desk):

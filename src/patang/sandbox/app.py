@@ -33,7 +33,6 @@ from patang.sandbox.routes import (
 from patang.sandbox.sessions import BAD_ACCESS, Session
 from patang.sandbox.settings import HOST
 from patang.sandbox.ticker import refuse
-from patang.sandbox.unserved import UNSERVED
 from patang.sandbox.world import World
 from patang.simulator.errors import Refused
 from patang.wire.endpoints import ENDPOINTS, BodyKind, Endpoint, RateClass
@@ -109,7 +108,7 @@ HANDLERS: dict[str, Handler] = {
     "delete_alerts": alerts.delete,
     "get_alert_history": alerts.history,
 }
-"""What answers a route of the endpoint table, by the route's name; the rest is ``UNSERVED``."""
+"""What answers each route of the endpoint table, by the route's name."""
 
 # These bring their credentials as parameters; a header that some client sends along is ignored.
 _CREDENTIALS_IN_PARAMETERS = {"generate_session", "renew_access_token", "invalidate_session"}
@@ -140,8 +139,6 @@ def build_app(world: World) -> ASGIApp:
 
 
 def _respond_to(world: World, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-    if endpoint.name in UNSERVED:
-        return _nowhere
     handler = HANDLERS[endpoint.name]
 
     async def respond(request: Request) -> Response:
@@ -250,10 +247,6 @@ def _tick_to(world: World) -> Callable[[WebSocket], Awaitable[None]]:
         await world.ticker.serve(websocket, subscriber, lambda: world.now_ns)
 
     return tick
-
-
-async def _nowhere(_request: Request) -> Response:
-    return _failure(GeneralException("Route not found", status=404))
 
 
 async def _no_route(_request: Request, error: Exception) -> Response:
