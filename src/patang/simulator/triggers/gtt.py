@@ -12,6 +12,7 @@ import msgspec
 
 from patang.domain.enums import Exchange as ExchangeName
 from patang.domain.enums import Product, Side
+from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument, InstrumentId, instrument_id
 from patang.rules.ist import NS_PER_DAY, at_ist, ist_date
 from patang.rules.order_rules import gtt_limits, products
@@ -236,6 +237,8 @@ def place_plainly(
         order = exchange.place(user_id, request, at_ns)
     except Refused as refused:
         return "", refused.message
+    except InvalidValue as error:
+        return "", f"Invalid `{error.field}`."
     if order.status is KiteStatus.REJECTED:
         return order.order_id, order.status_message or "The order was rejected."
     return order.order_id, ""
