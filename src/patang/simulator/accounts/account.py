@@ -36,8 +36,8 @@ class Funds(msgspec.Struct, frozen=True, kw_only=True):
     margin_used. ``margin_used`` has ``span``, ``exposure`` and ``option_premium`` in it: premiums
     paid today less those received. ``delivery`` is the part of ``holding_sales`` that stays blocked
     until it has settled. ``cash`` is the ledger's balance as if all of today's trades had moved
-    their whole value. ``unrealised`` is the open positions' profit at last prices since they were
-    opened; it neither adds to ``available`` nor lessens it.
+    their whole value. ``unrealised`` is the open positions' profit at last prices, a future's since
+    the last close; it neither adds to ``available`` nor lessens it.
     """
 
     opening: Decimal
@@ -279,7 +279,7 @@ class Account:
         last_price = self._marks.last_price
         unrealised = sum(
             (
-                slot.position.pnl(last_price(slot.position.instrument)) - slot.position.realised
+                slot.position.unrealised(last_price(slot.position.instrument))
                 for slot in self._slots.values()
                 if slot.position
             ),

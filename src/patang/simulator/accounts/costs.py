@@ -16,9 +16,6 @@ from patang.simulator.accounts.account import Account
 from patang.simulator.accounts.marks import Marks
 from patang.simulator.orders import SimOrder
 
-RISK_DESK = "RMS"
-"""Who places the broker's own exits; each costs a fee. Source: Zerodha, auto square-off."""
-
 _NOTES = {
     Segment.EQUITY_DELIVERY: "equity",
     Segment.EQUITY_INTRADAY: "equity",
@@ -74,15 +71,21 @@ def contract_notes(account: Account, marks: Marks, on: date) -> dict[str, Charge
 
 
 def fees(account: Account, on: date) -> list[Fee]:
-    """The day's charges outside the contract notes: sales out of the demat, the desk's exits."""
+    """The day's charges outside the contract notes.
+
+    They are for sales out of the demat, and for each executed order that the broker placed: its
+    risk desk's exits, and what a dealer took by telephone. Source: Zerodha, charges.
+    """
     found: list[Fee] = []
     for instrument in sold_out_of_demat(account):
         amount = to_paisa(depository_charge(on))
         found.append(Fee(name="depository", amount=amount, text=f"DP charges for {instrument}"))
-    exits = sum(1 for one in _executed(account.orders.values()) if one.placed_by == RISK_DESK)
-    if exits:
-        amount = to_paisa(fee_with_gst("square_off", on) * exits)
-        found.append(Fee(name="square_off", amount=amount, text=f"Square-off of {exits} orders"))
+    users = ("", account.user_id)
+    placed = [one for one in _executed(account.orders.values()) if one.placed_by not in users]
+    if placed:
+        amount = to_paisa(fee_with_gst("square_off", on) * len(placed))
+        text = f"Square-off or call and trade, {len(placed)} orders"
+        found.append(Fee(name="square_off", amount=amount, text=text))
     return found
 
 

@@ -38,6 +38,11 @@ class AccountPosition(Position, kw_only=True):
             return self.realised - self.open_cost - self.settled_before
         return self.realised - self.settled_before + self.settled
 
+    def unrealised(self, last_price: Decimal) -> Decimal:
+        """Profit of what is open at ``last_price``, rupees; a future's since the last close."""
+        profit = self.pnl(last_price) - self.realised
+        return profit if self.in_full else profit - self.settled
+
     @property
     def day_buy_quantity(self) -> int:
         """Units bought today."""

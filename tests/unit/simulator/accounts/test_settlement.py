@@ -4,10 +4,10 @@ from decimal import Decimal as D
 
 import pytest
 
-from patang.domain.enums import Product, Side
+from patang.domain.enums import OrderType, Product, Side
 from patang.domain.errors import InvalidValue
 from patang.domain.instrument import InstrumentId
-from patang.simulator import Refused
+from patang.simulator import OrderRequest, Refused
 from tests.money_house import (
     CALL,
     FRIDAY,
@@ -317,3 +317,49 @@ def test_withdrawals_leave_what_is_blocked(house):
     assert house.funds().available == 0
     with pytest.raises(InvalidValue, match="amount"):
         office.pay_in("buyer", D(0))
+
+
+def test_an_order_that_the_broker_placed_costs_its_fee(house):
+    house.trade(INFY, 10, "1500", Product.MIS)
+    house.order("seller", Side.BUY, INFY, 10, "1500", Product.MIS)
+    request = OrderRequest(
+        instrument=INFY,
+        side=Side.SELL,
+        quantity=10,
+        order_type=OrderType.LIMIT,
+        product=Product.MIS,
+        price=D(1500),
+        placed_by="RMS",
+    )
+    house.exchange.place("buyer", request, house.now_ns)
+    (fee,) = house.exchange.back_office.fees("buyer", THURSDAY)
+    assert (fee.name, fee.amount) == ("square_off", D("59.00"))
+    house.end_day(THURSDAY)
+    assert house.ledger("buyer", "square_off") == [D("-59.00")]
+
+
+def test_a_carried_futures_open_profit_is_that_of_the_day(house):
+    house.trade(FUTURE, 65, "26050")
+    house.mark(FUTURE, "26100")
+    assert house.funds().unrealised == 50 * 65
+    house.end_day(THURSDAY)
+    house.begin_day(FRIDAY)
+    house.mark(FUTURE, "26080")
+    assert house.funds().unrealised == -20 * 65
+
+
+def test_charges_of_the_day_add_up_order_by_order(house):
+    house.exchange.seed_holding("seller", INFY, 250, D(1000))
+    house.trade(INFY, 100, "1500", Product.CNC)
+    house.trade(CALL, 65, "150")
+    charges = house.exchange.charges("buyer")
+    # 150000 of shares and 9750 of premium: brokerage only for the option, stamp duty for both.
+    assert charges.brokerage == 20
+    assert charges.transaction_tax == 150
+    assert charges.stamp_duty == D("22.5") + D("0.2925")
+    notes = house.exchange.back_office.contract_notes("buyer", THURSDAY)
+    assert set(notes) == {"equity", "equity derivatives"}
+    assert notes["equity"].total == D("178.62")
+    house.end_day(THURSDAY)
+    assert house.exchange.charges("buyer").total == 0
+    assert sum(house.ledger("buyer", "contract_note")) == -sum(one.total for one in notes.values())
