@@ -11,6 +11,8 @@ from patang.domain.market import NS_PER_SECOND
 from patang.sandbox.apps import AppSettings, check_apps
 from patang.sandbox.faults.scenario import Scenario
 from patang.sandbox.subscriber import TickerLimits
+from patang.sandbox.tapes import TapeSpec
+from patang.simulator.tape.recording import Recording
 from patang.simulator.worlds.generation import DEFAULT_SIZE, check_size
 from patang.simulator.worlds.regimes import Regime
 
@@ -45,9 +47,10 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``one_session`` a new login of a user ends the user's earlier session of the same app. ``apps``
     are the world's apps, by default one with every right; users are logged in with the first from
     the start. With ``login_choice`` the login page asks who logs in, and with ``fund_orders`` the
-    broker takes orders for mutual funds as it once did. ``ticker`` says what a ticker connection
-    may carry; with ``ticker_greetings`` each begins with the two undocumented text frames of the
-    real server. ``regime`` is what kind of days the market lives through; ``universe`` how many
+    broker takes orders for mutual funds as it once did. With a ``tape`` the world is that
+    recording, from its first record on, or from ``start_ns`` where that lies inside it. ``ticker``
+    says what a ticker connection may carry; with ``ticker_greetings`` each begins with the two
+    undocumented text frames of the real server. ``regime`` is what kind of days the market lives through; ``universe`` how many
     rows it lists (20, or 250 to 100,000) and ``universe_file`` an instruments dump to list instead.
     Of a large market ``book_limit`` instruments may get a book before anybody orders them.
     """
@@ -66,6 +69,7 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     apps: tuple[AppSettings, ...] = ()
     login_choice: bool = False
     fund_orders: bool = False
+    tape: TapeSpec | None = None
     ticker: TickerLimits = TickerLimits()
     ticker_greetings: bool = False
     regime: Regime = Regime.CALM
@@ -96,3 +100,10 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
         poor = next((user for user in self.users if user.cash < 0), None)
         if poor is not None:
             raise InvalidValue("users", f"the cash of {poor.user_id} is negative.")
+
+
+def within(settings: SandboxSettings, recording: Recording) -> SandboxSettings:
+    """The settings with a beginning that lies inside a recording."""
+    if recording.start_ns <= settings.start_ns <= recording.end_ns:
+        return settings
+    return msgspec.structs.replace(settings, start_ns=recording.start_ns)

@@ -21,11 +21,13 @@ from patang.sandbox.records import Records
 from patang.sandbox.rows.orders import postback
 from patang.sandbox.rows.quotes import packet
 from patang.sandbox.sessions import Session, Sessions
-from patang.sandbox.settings import SandboxSettings
+from patang.sandbox.settings import SandboxSettings, within
+from patang.sandbox.tapes import read_tape
 from patang.sandbox.ticker import Ticker
 from patang.sandbox.waits import VirtualWaits
 from patang.sandbox.wires import Wires
 from patang.simulator.orders import SimOrder, SimTrade
+from patang.simulator.tape.replay import replay_market
 from patang.simulator.triggers.alerts import AlertBook
 from patang.simulator.triggers.gtt import GttBook
 from patang.simulator.triggers.watch import PriceWatch
@@ -49,6 +51,9 @@ class World:
     """Everything behind the routes. ``root`` is the address it will be served at."""
 
     def __init__(self, settings: SandboxSettings, root: str) -> None:
+        recording = None if settings.tape is None else read_tape(settings.tape)
+        if recording is not None:
+            settings = within(settings, recording)
         self.settings = settings
         self.root = root
         self.apps = build_apps(
@@ -60,7 +65,10 @@ class World:
         self.app = self.apps[0]
         """The app that the users are logged in with from the start."""
         self._apps = {app.app_id: app for app in self.apps}
-        self.market = build_market(_spec(settings))
+        if settings.tape is not None and recording is not None:
+            self.market = replay_market(recording, settings.tape.fill_model, seed=settings.seed)
+        else:
+            self.market = build_market(_spec(settings))
         self.market.advance(settings.start_ns)
         self.exchange = self.market.exchange
         self.history = build_history(self.exchange, settings.seed, settings.start_ns)

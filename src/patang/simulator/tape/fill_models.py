@@ -60,7 +60,7 @@ class QueuePosition:
         """Trade with whom the tape's trades would have met, then show the new depth."""
         left = self._trade(venue, event) if event.traded and event.last_ticks else event.traded
         for is_buy, shown in ((True, event.bids), (False, event.asks)):
-            self._clear_beyond(venue, is_buy, shown, event.time_ns)
+            self._clear(venue, is_buy, shown, event.time_ns)
         for is_buy, shown in ((True, event.bids), (False, event.asks)):
             for ticks, quantity in shown:
                 self._show(venue, is_buy, ticks, quantity, event.time_ns)
@@ -85,22 +85,20 @@ class QueuePosition:
         self._floor.submit(taker, venue, is_buy, ticks, event.traded, at_ns, rests=False)
         return event.traded - (venue.volume - before)
 
-    def _clear_beyond(self, venue: Venue, is_buy: bool, shown: Shown, at_ns: int) -> None:
-        """Take away what stands inside the depth shown but is shown no more.
+    def _clear(self, venue: Venue, is_buy: bool, shown: Shown, at_ns: int) -> None:
+        """Take away what is shown no more.
 
-        What stands deeper than the tape shows is left: nobody knows of it.
+        What stands deeper than the tape shows keeps its place where a user waits behind it.
         """
-        wanted = {ticks for ticks, _ in shown}
-        if not shown:
-            self._withdraw(venue, is_buy, at_ns, lambda _: True)
-            return
-        worst = shown[-1][0]
-        self._withdraw(
-            venue,
-            is_buy,
-            at_ns,
-            lambda ticks: ticks not in wanted and (ticks > worst if is_buy else ticks < worst),
-        )
+        wanted = {ticks: None for ticks, _ in shown}
+        waiting = {one.ticks: None for one in venue.resting.values() if one.is_buy is is_buy}
+        worst = shown[-1][0] if shown else 0
+
+        def is_gone(ticks: int) -> bool:
+            is_deeper = bool(shown) and (ticks < worst if is_buy else ticks > worst)
+            return ticks not in wanted and not (is_deeper and ticks in waiting)
+
+        self._withdraw(venue, is_buy, at_ns, is_gone)
 
     def _withdraw(
         self, venue: Venue, is_buy: bool, at_ns: int, chosen: Callable[[int], bool]
