@@ -1,7 +1,6 @@
 """What a sandbox is started with."""
 
 import math
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -10,29 +9,20 @@ from patang.domain.errors import InvalidValue
 from patang.domain.market import NS_PER_SECOND
 from patang.sandbox.apps import AppSettings, check_apps
 from patang.sandbox.faults.scenario import Scenario
+from patang.sandbox.seeds import SandboxUser
 from patang.sandbox.subscriber import TickerLimits
 from patang.sandbox.tapes import TapeSpec
 from patang.simulator.tape.recording import Recording
 from patang.simulator.worlds.generation import DEFAULT_SIZE, check_size
 from patang.simulator.worlds.regimes import Regime
 
+__all__ = ["DEFAULT_START_NS", "DEFAULT_USERS", "HOST", "SandboxSettings", "SandboxUser"]
+
 HOST = "127.0.0.1"
 """The only address a sandbox listens on: whoever can reach it can log in."""
 
 # Thursday 2026-11-19, 09:20:00 IST: five minutes into continuous trading.
 DEFAULT_START_NS = 1_795_060_200 * NS_PER_SECOND
-
-
-class SandboxUser(msgspec.Struct, frozen=True, kw_only=True):
-    """A trading account of the world, with its cash in rupees.
-
-    Without ``poa`` (a power of attorney for the demat) sales out of holdings have to be authorised
-    at the depository first.
-    """
-
-    user_id: str
-    cash: Decimal = Decimal(1_000_000)
-    poa: bool = True
 
 
 DEFAULT_USERS = (SandboxUser(user_id="AB1234"), SandboxUser(user_id="CD5678"))
@@ -50,9 +40,10 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     broker takes orders for mutual funds as it once did. With a ``tape`` the world is that
     recording, from its first record on, or from ``start_ns`` where that lies inside it. ``ticker``
     says what a ticker connection may carry; with ``ticker_greetings`` each begins with the two
-    undocumented text frames of the real server. ``regime`` is what kind of days the market lives through; ``universe`` how many
-    rows it lists (20, or 250 to 100,000) and ``universe_file`` an instruments dump to list instead.
-    Of a large market ``book_limit`` instruments may get a book before anybody orders them.
+    undocumented text frames of the real server. ``regime`` is what kind of days the market lives
+    through; ``universe`` how many rows it lists (20, or 250 to 100,000) and ``universe_file`` an
+    instruments dump to list instead. Of a large market ``book_limit`` instruments may get a book
+    before anybody orders them.
     """
 
     port: int = 0
@@ -97,9 +88,6 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
         check_size(self.universe)
         if self.book_limit < 0:
             raise InvalidValue("book_limit", f"{self.book_limit} is negative.", "Use 0 or more.")
-        poor = next((user for user in self.users if user.cash < 0), None)
-        if poor is not None:
-            raise InvalidValue("users", f"the cash of {poor.user_id} is negative.")
 
 
 def within(settings: SandboxSettings, recording: Recording) -> SandboxSettings:
