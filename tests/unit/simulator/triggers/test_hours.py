@@ -13,12 +13,12 @@ from patang.wire.times import format_ist, parse_ist
 INFY = InstrumentId("NSE:INFY")
 
 
-def always() -> AlertForm:
+def always(exchange: str = "NSE", symbol: str = "INFY") -> AlertForm:
     """A condition that holds at any price: it fires as soon as the market trades."""
     return AlertForm(
         name="always",
-        lhs_exchange="NSE",
-        lhs_tradingsymbol="INFY",
+        lhs_exchange=exchange,
+        lhs_tradingsymbol=symbol,
         operator=AlertOperator.ABOVE,
         rhs_constant=Decimal(1),
     )
@@ -39,7 +39,10 @@ def test_a_condition_waits_from_the_closing_auction_to_the_next_mornings_continu
     for until in ("2026-11-19 15:59:00", "2026-11-20 09:00:00", "2026-11-20 09:14:59"):
         market.advance(parse_ist(until))
         assert late.status is AlertStatus.ENABLED, until
+        if until == "2026-11-19 15:59:00":
+            of_index = alerts.create("u", always("INDICES", "NIFTY 50"), market.now_ns)
+    assert of_index.status is AlertStatus.ENABLED
 
     market.advance(parse_ist("2026-11-20 09:15:05"))
-    assert late.status is AlertStatus.DISABLED
+    assert late.status is of_index.status is AlertStatus.DISABLED
     assert format_ist(late.history[0].at_ns)[:16] == "2026-11-20 09:15"
