@@ -20,6 +20,7 @@ from patang.sandbox.postbacks import POSTED, Postbacks
 from patang.sandbox.records import Records
 from patang.sandbox.rows.orders import postback
 from patang.sandbox.rows.quotes import packet
+from patang.sandbox.seeds import plant
 from patang.sandbox.sessions import Session, Sessions
 from patang.sandbox.settings import SandboxSettings, within
 from patang.sandbox.tapes import read_tape
@@ -94,6 +95,7 @@ class World:
         self._is_behind = False
         for user in settings.users:
             self.exchange.open_account(user.user_id, user.cash, sells_freely=user.poa)
+        plant(self.exchange, settings.users, self.now_ns, self.records)
         self.first_sessions: tuple[Session, ...] = tuple(
             self.sessions.open(self.app, user.user_id, settings.start_ns)
             for user in settings.users

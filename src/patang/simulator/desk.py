@@ -16,6 +16,7 @@ from patang.simulator.errors import Refused
 from patang.simulator.identifiers import OrderIds
 from patang.simulator.lifecycle import EXPIRED, Lifecycle
 from patang.simulator.orders import KiteStatus, OrderRequest, SimOrder
+from patang.simulator.past_orders import PastOrders
 from patang.simulator.placement import Placement, VenueOf, closed
 from patang.simulator.refusals import Refusals
 from patang.simulator.terms import Change, Terms, changed_terms
@@ -52,6 +53,8 @@ class OrderDesk:
         self._venue_of = venue_of
         self._limits = TimeLimits(agenda, self._run_out)
         self._placement = Placement(lifecycle, accounts, venue_of, ids, self._limits)
+        self.past = PastOrders(self._placement)
+        """For accounts that begin with a history."""
         self._after_market = AfterMarket(self._placement)
         self._icebergs = Icebergs(self._placement, agenda)
         self._covers = CoverOrders(self._placement, agenda)

@@ -24,6 +24,7 @@ from patang.simulator.errors import Refused, Rejection
 from patang.simulator.identifiers import OrderIds
 from patang.simulator.lifecycle import EXPIRED, Lifecycle
 from patang.simulator.orders import OrderRequest, SimOrder, SimTrade
+from patang.simulator.past_orders import PastOrder
 from patang.simulator.quote import Quote
 from patang.simulator.shelf import Backdrop, Venues
 from patang.simulator.tape.mirror import Mirror
@@ -250,6 +251,15 @@ class Exchange:
         """
         self.instrument(instrument)
         self.back_office.give_position(user_id, instrument, product, quantity, price)
+
+    def seed_order(self, user_id: str, past: PastOrder) -> tuple[SimOrder, SimTrade | None]:
+        """Give a user an order of the day that is done, and its fill; nobody is told of it.
+
+        Raises:
+            Refused: unknown names.
+        """
+        self.instrument(past.request.instrument)
+        return self._desk.past.enter(self.back_office.account(user_id), past)
 
     def convert(self, user_id: str, wanted: Conversion, at_ns: int) -> None:
         """Change the product of a position; raises ``Refused``."""
