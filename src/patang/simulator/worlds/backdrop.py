@@ -1,8 +1,8 @@
 """What instruments without a book show: a day of trades and a depth, worked out when asked for.
 
 Nothing is kept up to date for its own sake. What a row shows at an instant follows from the seed
-and its driver's path (``paths``), so any number of rows can be asked for at any time, whoever
-looked before. All rows of an open segment change every quarter of a second. Needs NumPy.
+and its driver's path (``paths``), whoever looked before; only the time asked for must not fall. All
+rows of an open segment change every quarter of a second. Needs NumPy.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -17,6 +17,7 @@ from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
 from patang.rules.ist import at_ist
 from patang.rules.order_rules import price_band
+from patang.rules.session import PhaseKind
 from patang.simulator.day.timetable import Timetable, Timetables
 from patang.simulator.quote import Quote, QuoteLevel
 from patang.simulator.venue import Venue
@@ -70,6 +71,7 @@ class VectorBackdrop:
         self._timetable_of: Integers = np.zeros(0, dtype=np.int64)
         self._tables: list[Timetable] = []
         self._hours: list[Hours] = []
+        self._auctions: list[int] = []
         self._plans: dict[bytes, list[Show]] = {}
         self._followed: dict[int, Venue] = {}
         self._published: list[tuple[Venue, int]] = []
@@ -102,6 +104,7 @@ class VectorBackdrop:
         self._timetable_of = table_of
         self._tables = list(numbers)
         self._hours = [_hours(table, on) for table in self._tables]
+        self._auctions = [_auction_ns(table, on) for table in self._tables]
         before = trading_day_until(Exchange.NSE, on - timedelta(days=1))
         own = self._chain.own(closes)
         close_ns = at_ist(before, 15, 30)
@@ -184,8 +187,11 @@ class VectorBackdrop:
                 steps=steps,
                 until_ns=until_ns // STEP_NS * STEP_NS,
                 now_ns=at_ns,
-                is_open=until_ns == at_ns and bool(open_ns),
+                is_open=until_ns == at_ns < close_ns,
             )
+            auction_ns = self._auctions[show.table]
+            if auction_ns and steps and not halts and at_ns >= auction_ns:
+                self._tape.auction(shown, show, auction_ns=auction_ns, now_ns=at_ns)
         return shown
 
     def quote(self, instrument: InstrumentId, at_ns: int) -> Quote:
@@ -332,6 +338,14 @@ def _nobody(_venue: Venue, _at_ns: int) -> None:
 def _hours(table: Timetable, on: date) -> Hours:
     session = table.session(on)
     return _CLOSED if session is None else (session.open_ns, session.close_ns)
+
+
+def _auction_ns(table: Timetable, on: date) -> int:
+    """When the closing auction of a day has made its price; 0 where there is none."""
+    session = table.session(on)
+    phases = () if session is None else session.phases
+    ends = (one.end_ns for one in phases if one.kind is PhaseKind.AUCTION_MATCHING)
+    return next(ends, 0)
 
 
 def _trading_until(at_ns: int, is_haltable: bool, halts: Sequence[Hours]) -> tuple[int, int]:

@@ -87,6 +87,11 @@ class Chain:
         mine: Floats = prices[self.driver] * self._scale
         return mine
 
+    def own_at(self, moments: "Sequence[Floats]") -> "Floats":
+        """As ``own``, at several moments: one line of the result for each."""
+        mine: Floats = np.array([prices[self.driver] for prices in moments]) * self._scale
+        return mine
+
     def smile(self, own: "Floats", at_ns: int) -> None:
         """Give each option the volatility of its place among the strikes, as of an instant."""
         if not len(self._options):
@@ -98,18 +103,21 @@ class Chain:
         bent = self._base * (1.0 - _SKEW * place + _SMILE * place * place)
         self.volatility = np.clip(bent, _LOWEST_VOLATILITY, _HIGHEST_VOLATILITY)
 
-    def worth(self, own: "Floats", at_ns: int) -> "Floats":
-        """What the rows are worth at an instant when their drivers stand at ``own``."""
+    def worth(self, own: "Floats", at_ns: "int | Integers") -> "Floats":
+        """What the rows are worth at an instant when their drivers stand at ``own``.
+
+        Or at several: then ``own`` has a line for each, and ``at_ns`` is a column of instants.
+        """
         if not len(self._contracts):
             return own
         worth = own.copy()
         years = np.maximum((self._forward_ns - at_ns) / _YEAR_NS, 0.0)
-        forward = own[self._contracts] * np.exp(self._carry * years)
-        worth[self._contracts] = forward
+        forward = own[..., self._contracts] * np.exp(self._carry * years)
+        worth[..., self._contracts] = forward
         if len(self._options):
             left = np.maximum((self._expiry_ns - at_ns) / _YEAR_NS, 0.0)
-            worth[self._options] = option_prices(
-                forward[self._place_in_contracts],
+            worth[..., self._options] = option_prices(
+                forward[..., self._place_in_contracts],
                 self._strike,
                 left,
                 self.volatility,

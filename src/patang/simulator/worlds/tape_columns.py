@@ -11,6 +11,7 @@ import numpy as np
 from patang.domain.market import NS_PER_SECOND
 from patang.simulator.worlds.chain import FUTURE, INDEX, OPTION, SPOT, Chain
 from patang.simulator.worlds.listing import Listing
+from patang.simulator.worlds.paths import KNOT_NS
 from patang.simulator.worlds.vectors import uniform, words
 from patang.wire.tick_columns import COLUMNS
 from patang.wire.ticks import DEPTH_LEVELS
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 
 STEP_NS = NS_PER_SECOND // 4
 _MINUTE_NS = 60 * NS_PER_SECOND
+_KNOTS_IN_MINUTE = 2
 _STEPS_IN_KNOT = 120
 _INTEREST_MOVES = 0.4
+_GRAIN = 64
+"""Parts of a tick in which averages are added up."""
+_NUMBERS_AT_ONCE = 200_000
 _MOST = 2_000_000_000
 """Units of a day: what fits the ticker's 32 bits with room to spare."""
 
@@ -104,7 +109,7 @@ class DayTape:
         self._open: Integers = np.zeros(size, dtype=np.int64)
         self._high: Integers = np.zeros(size, dtype=np.int64)
         self._low: Integers = np.full(size, _MOST, dtype=np.int64)
-        self._total: Floats = np.zeros(size)
+        self._total: Integers = np.zeros(size, dtype=np.int64)
         self._at_knot: Floats = np.zeros(size)
 
     def blank(self, rows: "Integers") -> "NDArray[Any]":
@@ -170,49 +175,61 @@ class DayTape:
         """One row's minutes from the open to ``end_ns``, as the row has shown or would have."""
         chain, paths, bars = show.chain, self._paths, list[Bar]()
         rows = chain.rows
-        volume, start_ns = 0, open_ns
-        while start_ns < end_ns:
-            stop_ns = min(start_ns + _MINUTE_NS, end_ns) // STEP_NS * STEP_NS
+        end_ns -= (end_ns - open_ns) % STEP_NS
+        if end_ns <= open_ns:
+            return bars
+        first, last = paths.knot(open_ns), paths.knot(end_ns)
+        values, highs, lows = self._intervals(chain, first, last)
+        opens = self._bid(values, self._spread(chain, values))[:, 0].tolist()
+        highs_left, lows_left = highs[:, 0].tolist(), lows[:, 0].tolist()
+        if paths.knot_ns(last) < end_ns:
+            up, down = (chain.own(one) for one in paths.extremes(end_ns, now_ns))
+            high, low = self._extremes(chain, up, down, paths.knot_ns(last), end_ns)
+            value = self._ticks(chain, chain.own(paths.spot(end_ns, now_ns)), end_ns)
+            highs_left.append(int(high[0]))
+            lows_left.append(int(low[0]))
+            opens.append(int(self._bid(value, self._spread(chain, value))[0]))
+        volume = 0
+        for place in range(0, len(highs_left), _KNOTS_IN_MINUTE):
+            start_ns = open_ns + place * KNOT_NS
+            stop_ns = min(start_ns + _MINUTE_NS, end_ns)
             steps = (stop_ns - open_ns) // STEP_NS
-            if not steps:
-                break
-            first, last = paths.knot(start_ns), paths.knot(stop_ns)
-            opened = self._ticks(chain, chain.own(paths.knots[first]), paths.knot_ns(first))
-            is_running = last == paths.knot(now_ns) or paths.knot_ns(last) != stop_ns
-            closing = paths.spot(stop_ns, now_ns) if is_running else paths.knots[last]
-            closed = self._ticks(chain, chain.own(closing), stop_ns)
-            ranges = [
-                self._extremes(
-                    chain,
-                    paths.highs[knot],
-                    paths.lows[knot],
-                    paths.knot_ns(knot),
-                    paths.knot_ns(knot + 1),
-                )
-                for knot in range(first, last)
-            ]
-            if paths.knot_ns(last) != stop_ns:
-                extremes = paths.extremes(stop_ns, now_ns)
-                ranges.append(self._extremes(chain, *extremes, paths.knot_ns(last), stop_ns))
+            after = min(place + _KNOTS_IN_MINUTE, len(opens) - 1)
             bits = words(self._key, self._places[rows], stop_ns // STEP_NS)
             total = int(self._volume(rows, bits, steps)[0])
+            most, least = max(highs_left[place:after]), min(lows_left[place:after])
             bars.append(
                 Bar(
                     start_ns,
-                    max(1, int(self._bid(opened, self._spread(chain, opened))[0])),
-                    max(1, *(int(high[0]) for high, _ in ranges)),
-                    min(int(low[0]) for _, low in ranges),
-                    max(1, int(self._bid(closed, self._spread(chain, closed))[0])),
-                    total - volume if chain.kind[0] != INDEX else 0,
+                    max(least, opens[place]),
+                    most,
+                    least,
+                    max(least, opens[after]),
+                    0 if chain.kind[0] == INDEX else total - volume,
                     int(self._held(rows, steps)[0]),
                 )
             )
-            volume, start_ns = total, start_ns + _MINUTE_NS
+            volume = total
         return bars
+
+    def auction(self, shown: "NDArray[Any]", show: Show, *, auction_ns: int, now_ns: int) -> None:
+        """Let the closing auction have the day's last trade."""
+        chain, at = show.chain, show.places
+        rows = chain.rows
+        value = self._ticks(chain, chain.own(self._paths.spot(auction_ns, now_ns)), auction_ns)
+        price = np.maximum(np.rint(value).astype(np.int64), 1) * self.wire_per_tick[rows]
+        quantity = 40 * self._lot[rows] * self._pace[rows].astype(np.int64)
+        shown["last_price"][at] = price
+        shown["high"][at] = np.maximum(shown["high"][at], price)
+        shown["low"][at] = np.minimum(shown["low"][at], price)
+        shown["last_quantity"][at] = quantity
+        shown["volume"][at] += quantity.astype(np.uint32)
+        for name in ("last_trade_time", "exchange_timestamp"):
+            shown[name][at] = auction_ns // NS_PER_SECOND
 
     # --- prices ---------------------------------------------------------------------------------
 
-    def _ticks(self, chain: Chain, own: "Floats", at_ns: int) -> "Floats":
+    def _ticks(self, chain: Chain, own: "Floats", at_ns: "int | Integers") -> "Floats":
         ticks: Floats = chain.worth(own, at_ns) / self.tick[chain.rows]
         return ticks
 
@@ -230,40 +247,59 @@ class DayTape:
 
     def _catch_up(self, chain: Chain, until_ns: int) -> None:
         """Take into the day's range and average the intervals that have ended."""
-        rows, paths = chain.rows, self._paths
+        rows = chain.rows
         done = self._done[rows]
-        last = paths.knot(until_ns)
+        first, last = int(done.min()), self._paths.knot(until_ns)
+        at_once = max(1, _NUMBERS_AT_ONCE // len(rows))
+        fresh = self._open[rows] == 0
+        for start in range(first, last, at_once):
+            stop = min(start + at_once, last)
+            values, highs, lows = self._intervals(chain, start, stop)
+            if start == first and fresh.any():
+                self._open_day(chain, values[0], fresh)
+            chosen = done <= np.arange(start, stop)[:, None]
+            best = np.where(chosen, highs, 0).max(axis=0)
+            worst = np.where(chosen, lows, _MOST).min(axis=0)
+            self._high[rows] = np.maximum(self._high[rows], best)
+            self._low[rows] = np.minimum(self._low[rows], worst)
+            # Whole numbers: a sum must not depend on the order in which its parts were added.
+            area = np.rint((values[:-1] + values[1:]) * (_STEPS_IN_KNOT * _GRAIN / 2))
+            self._total[rows] += np.where(chosen, area, 0.0).astype(np.int64).sum(axis=0)
+            self._at_knot[rows] = np.where(done <= stop, values[-1], self._at_knot[rows])
+        self._done[rows] = np.maximum(done, last)
         fresh = self._open[rows] == 0
         if fresh.any():
-            self._open_day(chain, fresh)
-        for knot in range(int(done.min()), last):
-            chosen = done <= knot
-            start_ns, end_ns = paths.knot_ns(knot), paths.knot_ns(knot + 1)
-            highs, lows = paths.highs[knot], paths.lows[knot]
-            high, low = self._extremes(chain, highs, lows, start_ns, end_ns)
-            after = self._ticks(chain, chain.own(paths.knots[knot + 1]), end_ns)
-            mean = (self._at_knot[rows] + after) / 2
-            self._high[rows] = np.where(
-                chosen, np.maximum(self._high[rows], high), self._high[rows]
+            value = self._ticks(
+                chain, chain.own(self._paths.knots[last]), self._paths.knot_ns(last)
             )
-            self._low[rows] = np.where(chosen, np.minimum(self._low[rows], low), self._low[rows])
-            self._total[rows] += np.where(chosen, mean * _STEPS_IN_KNOT, 0.0)
-            self._at_knot[rows] = np.where(chosen, after, self._at_knot[rows])
-        self._done[rows] = np.maximum(done, last)
+            self._open_day(chain, value, fresh)
 
-    def _open_day(self, chain: Chain, fresh: "NDArray[np.bool_]") -> None:
-        rows, paths = chain.rows, self._paths
-        first = int(self._done[rows].min())
-        value = self._ticks(chain, chain.own(paths.knots[first]), paths.knot_ns(first))
-        bid = self._bid(value, self._spread(chain, value))
-        self._open[rows] = np.where(fresh, np.maximum(bid, 1), self._open[rows])
+    def _open_day(self, chain: Chain, value: "Floats", fresh: "NDArray[np.bool_]") -> None:
+        rows = chain.rows
+        bid = np.maximum(self._bid(value, self._spread(chain, value)), 1)
+        self._open[rows] = np.where(fresh, bid, self._open[rows])
         self._at_knot[rows] = np.where(fresh, value, self._at_knot[rows])
 
+    def _intervals(
+        self, chain: Chain, first: int, last: int
+    ) -> "tuple[Floats, Integers, Integers]":
+        """Values at the knots from ``first`` to ``last``, and the ranges between them."""
+        paths = self._paths
+        times = paths.knot_ns(0) + np.arange(first, last + 1)[:, None] * KNOT_NS
+        values = self._ticks(chain, chain.own_at(paths.knots[first : last + 1]), times)
+        up = chain.own_at(paths.highs[first:last])
+        down = chain.own_at(paths.lows[first:last])
+        return values, *self._extremes(chain, up, down, times[:-1], times[1:])
+
     def _extremes(
-        self, chain: Chain, highs: "Floats", lows: "Floats", start_ns: int, end_ns: int
+        self,
+        chain: Chain,
+        up: "Floats",
+        down: "Floats",
+        start_ns: "int | Integers",
+        end_ns: "int | Integers",
     ) -> "tuple[Integers, Integers]":
         """The best and worst prices of an interval: an option's time runs out in it as well."""
-        up, down = chain.own(highs), chain.own(lows)
         if chain.has_puts:
             is_put = chain.sign < 0
             up, down = np.where(is_put, down, up), np.where(is_put, up, down)
@@ -279,9 +315,9 @@ class DayTape:
         rows, paths = chain.rows, self._paths
         knot_ns = paths.knot_ns(paths.knot(until_ns))
         highs, lows = paths.extremes(until_ns, now_ns)
-        high, low = self._extremes(chain, highs, lows, knot_ns, until_ns)
+        high, low = self._extremes(chain, chain.own(highs), chain.own(lows), knot_ns, until_ns)
         in_knot = (until_ns - knot_ns) / STEP_NS
-        total = self._total[rows] + (self._at_knot[rows] + value) / 2 * in_knot
+        total = self._total[rows] / _GRAIN + (self._at_knot[rows] + value) / 2 * in_knot
         return (
             np.maximum(self._high[rows], high),
             np.minimum(self._low[rows], low),
