@@ -72,32 +72,65 @@ def uncross(
 
     Orders trade by price, then time. ``market_first`` puts orders without a price before all
     others (the closing auction, and the opening since 2026-09-07); before, they came after them.
-    Two orders of one owner do not trade: the newer one is cancelled. What does not trade stays.
+    Two orders of one owner do not trade: where they would, the newer one is cancelled, and the
+    price is found without it. What does not trade stays.
     """
-    book = venue.book
-    buys, sells = list(book.orders(True)), list(book.orders(False))
-    found = equilibrium(buys, sells, reference_ticks)
-    if found is None:
-        return None
-    bids = _takers(buys, found.ticks, market_first=market_first)
-    asks = _takers(sells, found.ticks, market_first=market_first)
-    while bids and asks:
-        buy, sell = bids[-1], asks[-1]
-        if buy.owner == sell.owner:
-            newer = bids if buy.sequence > sell.sequence else asks
-            exchange.drop(venue, newer.pop(), at_ns, SELF_TRADE)
-            continue
-        quantity = min(buy.quantity, sell.quantity)
-        exchange.floor.trade_at(venue, buy, sell, quantity, found.ticks, at_ns)
-        if not buy.left:
-            bids.pop()
-        if not sell.left:
-            asks.pop()
+    while True:
+        buys, sells = list(venue.book.orders(True)), list(venue.book.orders(False))
+        found = equilibrium(buys, sells, reference_ticks)
+        if found is None:
+            return None
+        bids = _takers(buys, found.ticks, market_first=market_first)
+        asks = _takers(sells, found.ticks, market_first=market_first)
+        own = _meets_itself(bids, asks)
+        if own is None:
+            break
+        exchange.drop(venue, own, at_ns, SELF_TRADE)
+    _trade(exchange, venue, bids, asks, found.ticks, at_ns)
     return found
 
 
+def _trade(
+    exchange: Exchange,
+    venue: Venue,
+    bids: Sequence[Resting],
+    asks: Sequence[Resting],
+    ticks: int,
+    at_ns: int,
+) -> None:
+    buying, selling = iter(bids), iter(asks)
+    buy, sell = next(buying, None), next(selling, None)
+    while buy is not None and sell is not None:
+        # What an order hides shows itself, tranche by tranche.
+        quantity = min(buy.quantity, sell.quantity)
+        exchange.floor.trade_at(venue, buy, sell, quantity, ticks, at_ns)
+        if not buy.left:
+            buy = next(buying, None)
+        if not sell.left:
+            sell = next(selling, None)
+
+
+def _meets_itself(bids: Sequence[Resting], asks: Sequence[Resting]) -> Resting | None:
+    """The newer of the first two orders of one owner that would trade with each other."""
+    buying, selling = iter(bids), iter(asks)
+    buy, sell = next(buying, None), next(selling, None)
+    wanted, offered = (0 if one is None else one.left for one in (buy, sell))
+    while buy is not None and sell is not None:
+        if buy.owner == sell.owner:
+            return buy if buy.sequence > sell.sequence else sell
+        traded = min(wanted, offered)
+        wanted, offered = wanted - traded, offered - traded
+        if not wanted:
+            buy = next(buying, None)
+            wanted = 0 if buy is None else buy.left
+        if not offered:
+            sell = next(selling, None)
+            offered = 0 if sell is None else sell.left
+    return None
+
+
 def _takers(orders: Sequence[Resting], ticks: int, *, market_first: bool) -> list[Resting]:
-    """Who trades at the price, the first in priority last."""
+    """Who would trade at the price, in the order of priority."""
     takers = [
         order
         for order in orders
@@ -105,4 +138,4 @@ def _takers(orders: Sequence[Resting], ticks: int, *, market_first: bool) -> lis
     ]
     if not market_first:
         takers.sort(key=lambda order: order.is_market)
-    return takers[::-1]
+    return takers

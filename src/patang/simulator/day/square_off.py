@@ -28,10 +28,11 @@ def square_off(exchange: Exchange, instruments: Collection[InstrumentId], at_ns:
     """
     for name in instruments:
         exchange.venue(name).is_intraday_over = True
+    meant = frozenset(instruments)
     for user_id in exchange.user_ids():
-        _cancel_waiting(exchange, user_id, instruments, at_ns)
+        _cancel_waiting(exchange, user_id, meant, at_ns)
         for position in exchange.positions(user_id):
-            if position.product is Product.MIS and position.instrument in instruments:
+            if position.product is Product.MIS and position.instrument in meant:
                 _exit(exchange, user_id, position.instrument, position.quantity, at_ns)
 
 

@@ -97,6 +97,7 @@ class TradingDay:
         self._squared_off: dict[Timetable, bool] = {}
         self._entries: dict[Timetable, list[Entry]] = {}
         self._marks: dict[tuple[str, InstrumentId], tuple[int, int]] = {}
+        self._marked: dict[tuple[str, Timetable], bool] = {}
         self._level = 0
 
     def begin(self, at_ns: int) -> None:
@@ -117,6 +118,9 @@ class TradingDay:
         timetable = self.timetables.of(venue.instrument, self._on)
         self._venues.setdefault(timetable, []).append(venue)
         self.bands.open_day(venue, at_ns)
+        for window in ("close", "reference"):
+            if (window, timetable) in self._marked:
+                self._marks[window, venue.instrument.id] = (venue.volume, venue.turnover_ticks)
         self._stand(venue, timetable, at_ns)
 
     def phase(self, venue: Venue) -> PhaseKind | None:
@@ -132,6 +136,7 @@ class TradingDay:
         self.halt = None
         self.halts.clear()
         self._marks.clear()
+        self._marked.clear()
         self._venues = {}
         self._phases = {}
         self._sessions = {}
@@ -185,6 +190,8 @@ class TradingDay:
         start_ns = max(open_ns, close_ns - window_ns)
         if start_ns > at_ns:
             self._at(timetable, start_ns, partial(self._mark, timetable, "close"))
+        else:
+            self._mark(timetable, "close", at_ns)
         return now
 
     def _random_close(self, timetable: Timetable, phase: Phase) -> int:
@@ -360,15 +367,17 @@ class TradingDay:
 
     def _mark(self, timetable: Timetable, window: str, _at_ns: int) -> None:
         """Remember where volume and turnover stood when an averaging window began."""
+        self._marked[window, timetable] = True
         for venue in self._venues[timetable]:
             self._marks[window, venue.instrument.id] = (venue.volume, venue.turnover_ticks)
 
     def _average_since(self, venue: Venue, window: str) -> int:
-        """Mean price of a window's trades in ticks; without trades the last price."""
-        volume, turnover = self._marks.get((window, venue.instrument.id), (0, 0))
-        traded = venue.volume - volume
-        if traded <= 0:
+        """Mean price of a window's trades in ticks; the last price without any, or before it."""
+        mark = self._marks.get((window, venue.instrument.id))
+        if mark is None or venue.volume <= mark[0]:
             return venue.last_ticks
+        volume, turnover = mark
+        traded = venue.volume - volume
         return (2 * (venue.turnover_ticks - turnover) + traded) // (2 * traded)
 
     def _continuous_ends_ns(self, venue: Venue) -> int:

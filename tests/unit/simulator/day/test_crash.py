@@ -18,10 +18,10 @@ DAY = date(2026, 11, 19)
 
 @pytest.fixture(scope="module")
 def crash():
-    """The market of seed 1, which begins to fall soon after 12:05, at the halt."""
-    market = default_market(1, at_ist(DAY, 12, 5), regime=Regime.CRASH)
+    """The market of seed 1 at its halt; it falls from 12:05 on and is joined on its way."""
+    market = default_market(1, at_ist(DAY, 12, 14), regime=Regime.CRASH)
     market.exchange.open_account("u", Decimal(10_000_000))
-    for minute in range(6, 60):
+    for minute in range(15, 60):
         market.advance(at_ist(DAY, 12, minute))
         if market.day.halt is not None:
             break
