@@ -14,8 +14,10 @@ import uvicorn
 from patang.kite import Kite, NoMarketData, TokenException
 from patang.kite.postback import PostbackApp
 from patang.sandbox.apps import AppKind, AppSettings
+from patang.sandbox.outgoing import UpdateFate
 from patang.sandbox.settings import SandboxUser
 from patang.sandbox.testing import SandboxServer, stepped
+from patang.wire.checksums import postback_checksum
 from patang.wire.refusals import AddressNotAllowed
 from patang.wire.rows import Postback
 
@@ -339,3 +341,51 @@ async def test_an_address_that_fails_is_asked_once_and_holds_nothing_up(receiver
             await asyncio.sleep(0.01)
     assert counts == (1, 2)
     assert updates.counters.wrong_checksum == 1
+
+
+async def test_what_is_lost_late_or_doubled_on_the_socket_is_so_in_the_postbacks(receiver):
+    updates, url = receiver
+    posting = AppSettings(api_key="postkey", api_secret="postsecret", postback_url=url)
+    users = (SandboxUser(user_id="AP0001"),)
+    fates = iter([UpdateFate.DUPLICATE, UpdateFate.DROP, UpdateFate.HOLD, UpdateFate.PASS])
+    with SandboxServer(stepped(users=users, apps=(posting,))) as exchange:
+        exchange.call(
+            lambda world: setattr(world.ticker.outgoing, "decide", lambda *_: next(fates))
+        )
+        async with await logged_in(exchange, posting, "AP0001") as kite:
+            orders = [await buy(kite, price=price) for price in (1450, 1451, 1452, 1453)]
+            for order_id in orders[:1]:
+                await kite.cancel_order("regular", order_id)
+            told = [(await next_of(updates)).order_id for _ in range(2)]
+            assert told == [orders[0]] * 2
+            for order_id in orders[1:]:
+                await kite.cancel_order("regular", order_id)
+            late = {(await next_of(updates)).order_id for _ in range(2)}
+            assert late == set(orders[2:])
+
+
+async def test_a_socket_hears_of_orders_of_every_app_and_names_the_one_that_placed_it(
+    exchange, user
+):
+    async with (
+        await logged_in(exchange, CONNECT, user) as own,
+        await logged_in(exchange, HERE, user) as other,
+        aiohttp.ClientSession() as session,
+    ):
+        token = exchange.call(
+            lambda world: world.sessions.open(world.apps[0], user, world.now_ns).access_token
+        )
+        own.set_access_token(token)
+        url = f"{exchange.ws}?api_key={CONNECT.api_key}&access_token={token}"
+        async with session.ws_connect(url) as socket, asyncio.timeout(10):
+            await own.profile()
+            order_id = await buy(other)
+            await other.cancel_order("regular", order_id)
+            frame = await socket.receive()
+            while frame.type is not aiohttp.WSMsgType.TEXT:
+                frame = await socket.receive()
+    update = json.loads(frame.data)
+    assert (update["type"], update["data"]["order_id"]) == ("order", order_id)
+    assert update["data"]["app_id"] == APPS.index(HERE) + 1
+    expected = postback_checksum(order_id, update["data"]["order_timestamp"], HERE.api_secret)
+    assert update["data"]["checksum"] == expected

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 5.0
 WAITING_MAX = 10_000
+FILED_MAX = 1_000
 AT_ONCE_MAX = 8
 
 POSTED = frozenset({"COMPLETE", "CANCELLED", "REJECTED", "UPDATE"})
@@ -41,15 +42,27 @@ class Postbacks:
     def __init__(self) -> None:
         self._waiting: deque[Letter] = deque(maxlen=WAITING_MAX)
         self._is_posted = asyncio.Event()
+        self._filed: dict[str, Letter] = {}
         self.delivered = 0
         """How many were answered with a status below 400."""
         self.failed = 0
         """How many were not."""
 
-    def post(self, url: str, body: bytes) -> None:
-        """Send ``body`` to ``url`` when ``deliver`` runs; from the loop's own thread only."""
-        self._waiting.append(Letter(url, body))
-        self._is_posted.set()
+    def file(self, frame: str, url: str, body: bytes) -> None:
+        """Keep the letter that goes with a socket's frame: it leaves when ``follow`` names it."""
+        self._filed[frame] = Letter(url, body)
+        if len(self._filed) > FILED_MAX:
+            del self._filed[next(iter(self._filed))]
+
+    def follow(self, frame: str) -> None:
+        """Post what was filed with a frame, if anything was.
+
+        So what is lost, late or doubled on the socket is so here.
+        """
+        letter = self._filed.get(frame)
+        if letter is not None:
+            self._waiting.append(letter)
+            self._is_posted.set()
 
     async def deliver(self) -> None:
         """Deliver what is posted, until cancelled."""

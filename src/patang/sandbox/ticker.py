@@ -33,6 +33,8 @@ class Ticker:
     def __init__(self, limits: TickerLimits | None = None) -> None:
         self.limits = limits or TickerLimits()
         self.outgoing = Outgoing()
+        self.on_update: Callable[[str], None] = _ignore
+        """Called with each order update that ``outgoing`` lets out."""
         self.greetings: Callable[[], Sequence[str]] = tuple
         """Text frames that each new connection is sent first."""
         self.stop_reading: Callable[[Peer, bool], None] | None = None
@@ -58,7 +60,12 @@ class Ticker:
     def send_update(self, user_id: str, text: str) -> None:
         """Send an order update to all connections of a user, as far as ``outgoing`` lets it."""
         for one in self.outgoing.texts(user_id, text):
-            self.send_text(user_id, one)
+            self.let_out(user_id, one)
+
+    def let_out(self, user_id: str, text: str) -> None:
+        """Send an order update past ``outgoing``, and tell ``on_update``."""
+        self.send_text(user_id, text)
+        self.on_update(text)
 
     def close_all(self, code: int = GOING_AWAY) -> None:
         """Ask every connection to end."""
@@ -160,3 +167,7 @@ async def _write(websocket: WebSocket, subscriber: Subscriber, now_ns: Callable[
 async def _within_patience(sending: Awaitable[None]) -> None:
     async with asyncio.timeout(STALLED_S):
         await sending
+
+
+def _ignore(_: str) -> None:
+    """Nobody listens."""

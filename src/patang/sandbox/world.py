@@ -105,6 +105,7 @@ class World:
         self.gtts = GttBook(self.exchange, watch)
         self.alerts = AlertBook(self.exchange, watch, self.gtts)
         self.postbacks = Postbacks()
+        self.ticker.on_update = self.postbacks.follow
         self.funds = FundDesk(settings.seed, settings.start_ns)
         self.exchange.on_order = self._send_update
         self.exchange.on_trade = self._note_trade
@@ -223,9 +224,10 @@ class World:
         app = self.app if app_id is None else self._apps[app_id]
         update = postback(order, self._by_id[order.instrument], app)
         if update is not None:
-            self.ticker.send_update(order.user_id, encode_text(OrderUpdate(update)))
+            text = encode_text(OrderUpdate(update))
             if app_id is not None and app.postback_url and update.status in POSTED:
-                self.postbacks.post(app.postback_url, encode_row(update))
+                self.postbacks.file(text, app.postback_url, encode_row(update))
+            self.ticker.send_update(order.user_id, text)
 
     def _warn_once(self) -> None:
         if not self._is_behind:

@@ -177,7 +177,7 @@ class FaultDesk:
         ticker = self._world.ticker
         for user_id in self._world.exchange.user_ids():
             for text in ticker.outgoing.release(user_id):
-                ticker.send_text(user_id, text)
+                ticker.let_out(user_id, text)
 
 
 def _ns(seconds: float) -> int:
