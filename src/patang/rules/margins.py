@@ -322,15 +322,17 @@ def _add_losses(leg: Leg, scan: Scan, on: date, losses: list[float]) -> float:
         return 1.0
     is_call = leg.instrument.instrument_type is InstrumentType.CE
     strike = float(leg.instrument.strike or 0)
+    price_now = float(leg.price)
     years = _years(leg.instrument.expiry, on)
     default = float(scan.default_volatility) / 100
-    volatility = implied_volatility(float(leg.price), underlying, strike, years, is_call, default)
+    volatility = implied_volatility(price_now, underlying, strike, years, is_call, default)
     shift = max(volatility * float(scan.volatility_scan), float(scan.volatility_scan_min)) / 100
     now = black_76(underlying, strike, years, volatility, is_call)
     for number, (price, change, counted) in enumerate(_SCENARIOS):
         at = max(underlying + price * move, 0.0)
         value = black_76(at, strike, years, max(volatility + change * shift, 0.01), is_call)
-        losses[number] -= units * (value - now) * counted
+        # An option is never worth less than nothing, whatever its volatility was taken to be.
+        losses[number] -= units * max(value - now, -price_now) * counted
     step = underlying / 1_000
     higher = black_76(underlying + step, strike, years, volatility, is_call)
     lower = black_76(underlying - step, strike, years, volatility, is_call)

@@ -9,7 +9,7 @@ from typing import Any
 
 from patang.domain.instrument import Instrument
 from patang.domain.money import ZERO
-from patang.sandbox.rows.numbers import json_number
+from patang.sandbox.rows.numbers import json_exact, json_number
 from patang.simulator.accounts.account import Holding
 from patang.simulator.accounts.holdings import isin_of
 from patang.simulator.accounts.position import AccountPosition
@@ -218,4 +218,4 @@ def _average(value: Decimal, units: int) -> Decimal:
 
 
 def _percent(part: Decimal, whole: Decimal) -> Decimal:
-    return json_number(part / whole * 100) if whole else ZERO
+    return json_exact(part / whole * 100) if whole else ZERO

@@ -360,7 +360,7 @@ class Account:
     def legs(self, group: str) -> list[Leg]:
         """The open contracts on one underlying, at the last prices."""
         return [
-            _leg(self._marks, slot.instrument, slot.held)
+            self.leg(slot.instrument, slot.held)
             for slot in self._groups.get(group, {}).values()
             if slot.held
         ]
@@ -369,20 +369,26 @@ class Account:
         """Every open future and option, at the last prices."""
         return [leg for group in self._groups for leg in self.legs(group)]
 
-    def leg(self, contract: Instrument, quantity: int, price: Decimal | None = None) -> Leg:
-        """A signed quantity of a contract as margins see it, at the last price by default."""
-        return _leg(self._marks, contract, quantity, price)
+    def leg(self, contract: Instrument, quantity: int) -> Leg:
+        """A signed quantity of a contract as margins see it: at the last price."""
+        return Leg(
+            instrument=contract,
+            quantity=quantity,
+            price=self._marks.last_price(contract.id),
+            underlying_price=self._marks.underlying_price(contract),
+        )
 
     def contract_margin(
         self, base: list[Leg], slot: Slot, side: Side, quantity: int, price: Decimal
     ) -> ContractMargin:
         """What a future's or option's order needs beside the contracts of ``base``.
 
-        A premium has to be there even where the order lowers the margin of the rest.
+        Margins are scanned at the last price, a premium is paid at the order's. It has to be there
+        even where the order lowers the margin of the rest.
         """
         contract, today = slot.instrument, self._marks.today
         before = group_margin(base, today)
-        after = group_margin([*base, self.leg(contract, quantity * side.sign, price)], today)
+        after = group_margin([*base, self.leg(contract, quantity * side.sign)], today)
         paid = side is Side.BUY and is_option(contract)
         return ContractMargin(
             span=max(after.span - before.span, ZERO),
@@ -411,12 +417,3 @@ class Account:
         self._blocked += slot.blocked - blocked
         self._premium += slot.premium - premium
         self._sales += slot.sales - sales
-
-
-def _leg(marks: Marks, contract: Instrument, quantity: int, price: Decimal | None = None) -> Leg:
-    return Leg(
-        instrument=contract,
-        quantity=quantity,
-        price=marks.last_price(contract.id) if price is None else price,
-        underlying_price=marks.underlying_price(contract),
-    )

@@ -100,7 +100,7 @@ def basket_needs(
         sequential = _contract(account, slot, order, group)
         alone = _contract(account, slot, order, [])
         each.append(msgspec.structs.replace(sequential, exposure=alone.exposure))
-        taken.append(account.leg(order.instrument, order.quantity * order.side.sign, order.price))
+        taken.append(account.leg(order.instrument, order.quantity * order.side.sign))
         if is_option(order.instrument):
             premium += order.value * order.side.sign
     before = derivative_margin(base, marks.today)
