@@ -3,13 +3,15 @@ from decimal import Decimal
 import pytest
 
 from patang.domain.enums import Exchange as ExchangeName
-from patang.domain.enums import OrderType, Product, Side
+from patang.domain.enums import InstrumentType, OrderType, Product, Side
+from patang.domain.instrument import Instrument
 from patang.rules.ist import NS_PER_DAY
 from patang.rules.session import PhaseKind
-from patang.simulator import Refused
+from patang.simulator import Exchange, Refused
 from patang.simulator.triggers.gtt import GttBook, GttStatus
 from patang.simulator.triggers.watch import PriceWatch
 from patang.wire.gtt_forms import GttForm, GttLeg, GttType
+from patang.wire.times import parse_ist
 
 SECOND = 1_000_000_000
 
@@ -169,6 +171,41 @@ def test_nothing_fires_outside_continuous_trading(desk, book):
     desk.exchange.floor.mark(venue, desk.now_ns)
     settle(desk)
     assert gtt.status is GttStatus.TRIGGERED
+
+
+def test_the_price_of_an_outside_market_fires_too(desk, book):
+    gtt = place(book, desk, single())
+    desk.now_ns += SECOND
+    desk.exchange.mirror(desk.instrument, desk.now_ns, last_price=Decimal(1449))
+    settle(desk)
+    assert gtt.status is GttStatus.TRIGGERED
+    assert gtt.results[0].triggered_at == 1449
+
+
+def test_a_contracts_trigger_ends_with_the_contract(desk, book):
+    future = Instrument(
+        exchange=ExchangeName.NFO,
+        symbol="INFY26NOVFUT",
+        name="INFY",
+        token=770,
+        tick_size=Decimal("0.1"),
+        instrument_type=InstrumentType.FUT,
+        expiry="2026-11-24",
+    )
+    exchange = Exchange([future], {future.id: Decimal(1500)})
+    exchange.open_account("buyer", Decimal(1_000_000))
+    exchange.pass_time(desk.now_ns)
+    book = GttBook(exchange, PriceWatch(exchange))
+    form = single(
+        exchange=ExchangeName.NFO,
+        tradingsymbol=future.symbol,
+        order=leg(product=Product.NRML),
+    )
+    gtt = book.place("buyer", form, desk.now_ns)
+    exchange.pass_time(parse_ist("2026-11-24 23:59:58"))
+    assert gtt.status is GttStatus.ACTIVE
+    exchange.pass_time(parse_ist("2026-11-25 00:00:00"))
+    assert gtt.status is GttStatus.EXPIRED
 
 
 def test_a_trigger_expires_a_year_on_and_a_stated_time_is_kept(desk, book):
