@@ -119,6 +119,7 @@ class OrderDesk:
             raise Refused("InputException", "Maximum allowed order modifications exceeded.")
         if self._after_market.is_waiting(order):
             self._after_market.modify(order, change, at_ns)
+            order.modifications += 1
             return
         venue = self._venue_of(order.instrument)
         if venue.phase is None:
@@ -128,6 +129,7 @@ class OrderDesk:
         terms, waits = self._settle_change(venue, order, changed_terms(order, change), at_ns)
         if not is_stop_leg(order):
             self._placement.check_cover(order, terms)
+        order.modifications += 1
         self._lifecycle.modify(venue, order, terms, at_ns, waits=waits)
         if change.validity is not None or change.validity_ttl is not None:
             self._limits.watch(order, at_ns)
@@ -152,6 +154,10 @@ class OrderDesk:
             self._lifecycle.cancel(venue, order, at_ns)
 
     # --- the day ---------------------------------------------------------------------------------
+
+    def begin_day(self) -> None:
+        """Forget what tied orders of the day before together."""
+        self._covers.clear()
 
     def release_after_market(self, segment: Exchange, at_ns: int) -> None:
         """Send the waiting after-market orders that the segment's phases allow."""

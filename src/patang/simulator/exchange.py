@@ -527,6 +527,7 @@ class Exchange:
             [order for order in account.working.values() if self._desk.is_after_market(order)]
             for account in self._accounts.values()
         ]
+        self._desk.begin_day()
         self.settle_accounts(at_ns)
         for account, orders in zip(self._accounts.values(), waiting, strict=True):
             kept = {order.order_id: order for order in orders}

@@ -105,7 +105,6 @@ class Lifecycle:
 
     def requeue(self, order: SimOrder, terms: Terms, at_ns: int) -> None:
         """Change an order that waits at the broker."""
-        order.modifications += 1
         order.order_ns = at_ns
         order.record(KiteStatus.MODIFY_AMO_REQ_RECEIVED, at_ns)
         order.is_modified = True
@@ -129,7 +128,6 @@ class Lifecycle:
         self, venue: Venue, order: SimOrder, terms: Terms, at_ns: int, *, waits: bool
     ) -> None:
         """Ask the exchange for new terms; ``waits``: the order is to wait for its trigger."""
-        order.modifications += 1
         order.order_ns = at_ns
         order.record(KiteStatus.MODIFY_VALIDATION_PENDING, at_ns)
         order.record(KiteStatus.MODIFY_PENDING, at_ns)

@@ -49,6 +49,12 @@ class CoverOrders:
         )
         return self._placement.enter(user_id, request, at_ns, rejection=rejection)
 
+    def clear(self) -> None:
+        """Forget entries and legs; none of them is left."""
+        self._entries.clear()
+        self._legs.clear()
+        self._due.clear()
+
     def check_entry(self, venue: Venue, order: SimOrder, terms: Terms) -> None:
         """Check new terms of an entry, its future stop among them; raises ``Refused``."""
         check_cover_trigger(venue, order.side, terms.price, terms.trigger_price)
