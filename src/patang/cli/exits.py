@@ -41,7 +41,11 @@ def exit_code_of(error: PatangError) -> Exit:
     from patang.kite.login_errors import CallbackPortTaken, LoginFailed
     from patang.kite.saved import SessionEnded
     from patang.runtime.sandbox_process import SandboxFailed, SandboxGone
+    from patang.sandbox.app_file import AppFileInvalid
+    from patang.sandbox.documents import DocumentInvalid
     from patang.sandbox.errors import PortUnavailable, ReadyFileUnwritable
+    from patang.sandbox.tapes import TapeError
+    from patang.sandbox.tls import CertificateUnusable
     from patang.storage.journal import JournalCorrupt, JournalError
     from patang.storage.private_file import SecretStorageError
 
@@ -68,6 +72,10 @@ def exit_code_of(error: PatangError) -> Exit:
             | PortUnavailable()
             | ReadyFileUnwritable()
             | SandboxFailed()
+            | DocumentInvalid()
+            | AppFileInvalid()
+            | CertificateUnusable()
+            | TapeError()
         ):
             return Exit.SETUP
         case _:

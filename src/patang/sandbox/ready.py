@@ -33,7 +33,11 @@ class ReadyApp(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the sandbox listens and whom it knows. ``control`` is the control port's address."""
+    """Where the sandbox listens and whom it knows.
+
+    ``control`` is the control port's address. ``certificate`` is the PEM file to trust, where
+    ``root`` is https.
+    """
 
     root: str
     control: str
@@ -44,6 +48,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     users: tuple[ReadyUser, ...]
     clock: ClockReading
     apps: tuple[ReadyApp, ...] = ()
+    certificate: str | None = None
 
 
 class ReadyFile:

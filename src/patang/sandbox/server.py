@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+import msgspec
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -21,6 +22,7 @@ from patang.sandbox.gate import BODY_MAX
 from patang.sandbox.ready import ClockReading, Ready, ReadyApp, ReadyFile, ReadyUser
 from patang.sandbox.settings import HOST, SandboxSettings
 from patang.sandbox.ticker import Peer
+from patang.sandbox.tls import CertificateFiles, certificate_in
 from patang.sandbox.wires import Wires
 from patang.sandbox.world import World
 
@@ -55,13 +57,19 @@ async def serve(
         if ready_file:
             ready_file.prepare()
             cleanup.callback(ready_file.withdraw)
-        root = f"http://{HOST}:{listener.getsockname()[1]}"
+        certificate = None
+        if settings.tls_folder:
+            certificate = certificate_in(settings.tls_folder, settings.tls_names)
+        scheme = "https" if certificate else "http"
+        root = f"{scheme}://{HOST}:{listener.getsockname()[1]}"
         control = f"http://{HOST}:{control_listener.getsockname()[1]}"
         world = World(settings, root)
 
         def announce() -> None:
             world.start_clock()
             ready = describe(world, root, control)
+            if certificate:
+                ready = msgspec.structs.replace(ready, certificate=str(certificate.certificate))
             if ready_file:
                 ready_file.publish(ready)
             if on_ready:
@@ -69,7 +77,7 @@ async def serve(
             if on_running:
                 on_running(Running(world, ready, asyncio.get_running_loop(), server))
 
-        server = _Server(world, announce)
+        server = _Server(world, announce, certificate)
         control_server = _ControlServer(build_control(world))
         if until_eof:
             threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
@@ -197,7 +205,12 @@ class _ControlServer(uvicorn.Server):
 class _Server(uvicorn.Server):
     """uvicorn, ending without a second signal and with a proper close of every WebSocket."""
 
-    def __init__(self, world: World, announce: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        world: World,
+        announce: Callable[[], None],
+        certificate: CertificateFiles | None = None,
+    ) -> None:
         self._world = world
         self._announce = announce
         world.ticker.stop_reading = self._stop_reading
@@ -222,6 +235,8 @@ class _Server(uvicorn.Server):
                 ws_max_size=BODY_MAX,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=1,
+                ssl_certfile=None if certificate is None else certificate.certificate,
+                ssl_keyfile=None if certificate is None else certificate.key,
             )
         )
 

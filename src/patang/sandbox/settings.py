@@ -12,6 +12,7 @@ from patang.sandbox.faults.scenario import Scenario
 from patang.sandbox.seeds import SandboxUser
 from patang.sandbox.subscriber import TickerLimits
 from patang.sandbox.tapes import TapeSpec
+from patang.sandbox.tls import NAMES
 from patang.simulator.tape.recording import Recording
 from patang.simulator.worlds.generation import DEFAULT_SIZE, check_size
 from patang.simulator.worlds.regimes import Regime
@@ -32,7 +33,8 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A world and how it is served.
 
     ``port`` and ``control_port`` 0 take any free one. ``speed`` is virtual seconds per real second;
-    0 freezes the clock. ``redirect_url`` is where the login page sends the browser, by default a
+    0 freezes the clock. With a ``tls_folder`` it speaks https, with a certificate for ``tls_names``
+    that is kept there. ``redirect_url`` is where the login page sends the browser, by default a
     page of the sandbox itself. ``rate_limits`` off lets any number of requests in. With
     ``one_session`` a new login of a user ends the user's earlier session of the same app. ``apps``
     are the world's apps, by default one with every right; users are logged in with the first from
@@ -53,6 +55,8 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     start_ns: int = DEFAULT_START_NS
     users: tuple[SandboxUser, ...] = DEFAULT_USERS
     ready_file: Path | None = None
+    tls_folder: Path | None = None
+    tls_names: tuple[str, ...] = NAMES
     redirect_url: str | None = None
     scenario: Scenario = Scenario()
     rate_limits: bool = True

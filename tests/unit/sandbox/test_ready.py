@@ -34,6 +34,7 @@ def test_the_file_is_whole_private_and_leaves_nothing_else_behind(tmp_path):
         "users": [{"user_id": "AB1234", "access_token": "t"}],
         "clock": {"now_ns": 5, "speed": 1.0},
         "apps": [],
+        "certificate": None,
     }
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
