@@ -413,25 +413,25 @@ def test_an_authorisation_of_what_is_not_held_is_refused(exchange, kite, form):
 
 
 # --- the official samples -----------------------------------------------------------------------
+# They are not ours to copy, so where they are absent this test does not exist.
 
+FOLDER = os.environ.get("PATANG_KITE_SAMPLES", "")
 
-@pytest.mark.skipif("PATANG_KITE_SAMPLES" not in os.environ, reason="needs Kite's sample answers")
-def test_rows_have_the_fields_of_the_official_samples(exchange, kite):
-    folder = Path(os.environ["PATANG_KITE_SAMPLES"])
+if FOLDER:
 
     def sample(name: str):
-        return json.loads((folder / f"{name}.json").read_bytes())["data"]
+        return json.loads((Path(FOLDER) / f"{name}.json").read_bytes())["data"]
 
-    give(exchange, kite.user_id, "NSE:SBIN", 10, 800)
-    kite.place_order("regular", "NSE", "INFY", "BUY", 1, "MIS", "MARKET", market_protection=-1)
-    ours = kite.margins()
-    theirs = sample("margins")
-    assert set(ours["equity"]) == set(theirs["equity"])
-    for part in ("available", "utilised"):
-        assert set(ours["equity"][part]) == set(theirs["equity"][part])
-    for kind in ("net", "day"):
-        assert set(kite.positions()[kind][0]) == set(sample("positions")[kind][0])
-    assert set(kite.holdings()[0]) == set(sample("holdings")[0])
-    assert set(kite.holdings()[0]["mtf"]) == set(sample("holdings")[0]["mtf"])
-    summary = get(exchange, kite, "/portfolio/holdings/summary")
-    assert set(summary) == set(sample("holdings_summary"))
+    def test_rows_have_the_fields_of_the_official_samples(exchange, kite):
+        give(exchange, kite.user_id, "NSE:SBIN", 10, 800)
+        kite.place_order("regular", "NSE", "INFY", "BUY", 1, "MIS", "MARKET", market_protection=-1)
+        ours, theirs = kite.margins(), sample("margins")
+        assert set(ours["equity"]) == set(theirs["equity"])
+        for part in ("available", "utilised"):
+            assert set(ours["equity"][part]) == set(theirs["equity"][part])
+        for kind in ("net", "day"):
+            assert set(kite.positions()[kind][0]) == set(sample("positions")[kind][0])
+        assert set(kite.holdings()[0]) == set(sample("holdings")[0])
+        assert set(kite.holdings()[0]["mtf"]) == set(sample("holdings")[0]["mtf"])
+        summary = get(exchange, kite, "/portfolio/holdings/summary")
+        assert set(summary) == set(sample("holdings_summary"))
