@@ -1,12 +1,13 @@
 """The world's candles: what books and backdrop have shown, and the past made up for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 from patang.domain.instrument import InstrumentId
-from patang.rules.ist import ist_date
+from patang.rules.ist import at_ist, ist_date
 from patang.simulator.exchange import Exchange
+from patang.simulator.quote import Quote
 from patang.simulator.tape.candles import TickCandle, merged
 from patang.simulator.tape.history import History
 from patang.simulator.tape.past import Subject
@@ -28,7 +29,11 @@ class _Backdrop(Protocol):
     @property
     def close_ticks(self) -> "NDArray[np.int64]": ...
 
-    def minute_bars(self, instrument: InstrumentId, until_ns: int) -> list[tuple[int, ...]]: ...
+    def quote(self, instrument: InstrumentId, at_ns: int) -> Quote: ...
+
+    def minute_bars(
+        self, instrument: InstrumentId, until_ns: int
+    ) -> Sequence[tuple[int, int, int, int, int, int, int]]: ...
 
 
 class _Tape:
@@ -77,17 +82,23 @@ def build_history(exchange: Exchange, seed: int, start_ns: int) -> History:
     """The history of a world that begins now, at ``start_ns`` UTC."""
     backdrop = cast("_Backdrop | None", exchange.backdrop)
     # The past meets the closes that the world began with, however many days it goes on for.
-    find = _lone(exchange) if backdrop is None else _listed(exchange, backdrop)
-    return History(seed, ist_date(start_ns), _Tape(exchange), cache(find))
+    first_day = ist_date(start_ns)
+    midnight_ns = at_ist(first_day, 0, 0)
+    find = _lone(exchange) if backdrop is None else _listed(exchange, backdrop, midnight_ns)
+    return History(seed, first_day, _Tape(exchange), cache(find))
 
 
-def _listed(exchange: Exchange, backdrop: _Backdrop) -> Callable[[InstrumentId], Subject]:
+def _listed(
+    exchange: Exchange, backdrop: _Backdrop, midnight_ns: int
+) -> Callable[[InstrumentId], Subject]:
     listing, closes = backdrop.listing, backdrop.close_ticks
     subjects = Subjects(listing)
 
     def find(name: InstrumentId) -> Subject:
         listed = exchange.instrument(name)
-        return subjects.of(listed, listed.from_ticks(int(closes[listing.row_of[name]])))
+        close = listed.from_ticks(int(closes[listing.row_of[name]]))
+        # Before the day's trading the backdrop shows the open interest of the night.
+        return subjects.of(listed, close, backdrop.quote(name, midnight_ns).oi)
 
     return find
 

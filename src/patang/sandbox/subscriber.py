@@ -27,10 +27,10 @@ TEXTS_MAX = 10_000
 MAX_CONNECTIONS = 3
 """Connections of one user with one API key. Source: Kite Connect v3, WebSocket streaming."""
 
-# Kite pushes a liquid instrument two to four times a second. Source: Zerodha staff, developer
-# forum. The second is virtual, or real where the virtual one is longer: a frozen clock still shows
-# trades.
-TOKEN_INTERVAL_NS = NS_PER_SECOND // 4
+# Kite pushes a liquid instrument two to four times a second; a fifth of a second lets through what
+# changes each quarter. Source: Zerodha staff, developer forum. The second is virtual, or real where
+# the virtual one is longer: a frozen clock still shows trades.
+TOKEN_INTERVAL_NS = NS_PER_SECOND // 5
 
 TRY_AGAIN_LATER = 1013
 

@@ -30,14 +30,18 @@ class Subjects:
         self._listing = listing
         self._underlyings: dict[int, Underlying] = {}
 
-    def of(self, instrument: Instrument, previous_close: Decimal) -> Subject:
-        """The subject of a listed instrument, with its close before the world in rupees."""
+    def of(self, instrument: Instrument, previous_close: Decimal, oi: int = 0) -> Subject:
+        """The subject of a listed instrument, as it stood before the world.
+
+        ``previous_close`` is in rupees, ``oi`` the open interest in units.
+        """
         row = self._listing.row_of[instrument.id]
         number = self._listing.driver_of[row]
         driver = self._listing.drivers[number]
         forward = self._listing.forward_of[row]
         value, falls = _valuation(instrument, driver, self._listing.scale_of[row], forward)
-        return _subject(instrument, previous_close, self._underlying(number), value, falls)
+        underlying = self._underlying(number)
+        return _subject(instrument, previous_close, underlying, value, falls, oi)
 
     def _underlying(self, number: int) -> Underlying:
         made = self._underlyings.get(number)
@@ -63,7 +67,7 @@ def lone_subject(
     underlying = Underlying(
         name=instrument.id, close=float(previous_close), daily_volatility=daily_volatility
     )
-    return _subject(instrument, previous_close, underlying, lambda spot, _day: spot, False)
+    return _subject(instrument, previous_close, underlying, lambda spot, _day: spot, False, 0)
 
 
 def _subject(
@@ -72,6 +76,7 @@ def _subject(
     underlying: Underlying,
     value: Callable[[float, int], float],
     falls: bool,
+    oi: int,
 ) -> Subject:
     close = instrument.round_price(previous_close)
     is_contract = instrument.instrument_type is not InstrumentType.EQ
@@ -87,7 +92,7 @@ def _subject(
         falls=falls,
         close_ticks=max(1, instrument.to_ticks(close)),
         mean_volume=mean_volume,
-        oi=_CONTRACT_LOTS * instrument.lot_size if is_contract else 0,
+        oi=oi,
         listed=_listed(instrument),
     )
 

@@ -62,6 +62,7 @@ CLOSES = {
     CALL.id: "19.35",
     PUT.id: "16.80",
 }
+INTERESTS = {one.id: 750_000 for one in (FUTURE, CALL, PUT)}
 EVERYTHING = (INFY, TCS, INDEX, FUTURE, CALL, PUT)
 
 
@@ -119,7 +120,7 @@ def history(world: World | None = None, seed: int = 1) -> History:
         seed,
         TODAY,
         world or World(),
-        lambda name: subjects.of(by_id[name], Decimal(CLOSES[name])),
+        lambda name: subjects.of(by_id[name], Decimal(CLOSES[name]), INTERESTS.get(name, 0)),
     )
 
 
@@ -227,7 +228,9 @@ def test_a_future_follows_its_share_and_options_their_strike():
         assert future.close == pytest.approx(spot.close, rel=0.01)
         parity = (call.close - put.close) - (future.close - 1540 * 20)
         assert abs(parity) < 40, "put-call parity, to two rupees"
-        assert call.oi > 0
+        assert 0 < call.oi <= 750_000
+        assert call.oi % 75 == 0
+    assert call.oi == 750_000
 
 
 def test_contracts_have_no_candles_before_they_were_listed():

@@ -1,0 +1,82 @@
+"""Candles of a large world: of books and of what has none, meeting the made-up past."""
+
+from datetime import date
+from itertools import pairwise
+
+import pytest
+
+from patang.domain.instrument import InstrumentId
+from patang.rules.ist import NS_PER_DAY, at_ist
+from patang.sandbox.settings import SandboxSettings
+from patang.sandbox.world import World
+from patang.simulator.tape.candles import MINUTE_NS, TickCandle, merged
+
+TODAY = at_ist(date(2026, 11, 19), 0, 0)
+KINDS = [
+    "NSE:TATASTEEL",
+    "NSE:NIFTY 50",
+    "NSE:NIFTY BANK",
+    "NFO:NIFTY26NOVFUT",
+    "CDS:USDINR26NOVFUT",
+]
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(SandboxSettings(speed=0, universe=2_000), "http://127.0.0.1:1")
+
+
+def candles(world: World, name: str, interval: str, days_back: int = 0) -> list[TickCandle]:
+    now_ns = world.now_ns
+    first_ns = TODAY - days_back * NS_PER_DAY
+    return world.history.candles(InstrumentId(name), interval, first_ns, now_ns, now_ns)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_past_ends_at_the_previous_close_and_its_open_interest(world, name):
+    *_, yesterday, today = candles(world, name, "day", days_back=5)
+    quote = world.exchange.quote(InstrumentId(name))
+    instrument = world.exchange.instrument(quote.instrument)
+    assert instrument.from_ticks(yesterday.close) == quote.close
+    if quote.oi:
+        assert abs(today.oi / yesterday.oi - 1) < 0.05
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_todays_minutes_are_the_days_range(world, name):
+    day = merged(TODAY, candles(world, name, "minute"))
+    quote = world.exchange.quote(InstrumentId(name))
+    ticks = world.exchange.instrument(quote.instrument).to_ticks
+    assert day is not None
+    assert (day.open, day.high, day.low) == (
+        ticks(quote.open.normalize()),
+        ticks(quote.high.normalize()),
+        ticks(quote.low.normalize()),
+    )
+    assert day.volume == quote.volume
+    assert candles(world, name, "day") == [day]
+
+
+def test_a_book_that_opens_goes_on_where_the_backdrop_was():
+    world = World(SandboxSettings(speed=0, universe=2_000, book_limit=0), "http://127.0.0.1:1")
+    name = next(
+        one.id
+        for one in world.instruments
+        if one.is_tradable and world.exchange.floor.venues.peek(one.id) is None
+    )
+    world.market.advance(world.now_ns + 25 * MINUTE_NS // 60)
+    before = candles(world, name, "minute")
+    world.exchange.venue(name)
+    opened = candles(world, name, "minute")
+    assert opened[:-1] == before[:-1]
+    # Whoever comes to the new book may trade at once.
+    assert opened[-1].open == before[-1].open
+    assert opened[-1].volume >= before[-1].volume
+    world.market.advance(world.now_ns + 3 * MINUTE_NS)
+    after = candles(world, name, "minute")
+    assert after[: len(before) - 1] == before[:-1]
+    starts = [one.start_ns for one in after]
+    assert all(later - earlier == MINUTE_NS for earlier, later in pairwise(starts))
+    day = merged(TODAY, after)
+    assert day is not None
+    assert day.volume == world.exchange.quote(name).volume
