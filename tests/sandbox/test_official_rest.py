@@ -403,18 +403,19 @@ def test_tokens_expire_at_six_of_the_virtual_morning(start_sandbox):
     client.reqsession.close()
 
 
-def test_the_close_of_the_session_cancels_orders_and_refuses_new_ones(start_sandbox):
+def test_the_end_of_continuous_trading_cancels_orders_outside_the_auctions_band(start_sandbox):
     close_ns = parse_ist("2026-11-19 15:15:00")
     sandbox = start_sandbox(start_ns=close_ns - 2 * 1_000_000_000, rate_limits=False)
     client = KiteConnect(api_key=sandbox.api_key, root=sandbox.root)
     client.set_access_token(sandbox.access_token("AB1234"))
-    order_id = buy(client)
+    with pytest.raises(kex.InputException, match="square-off time has passed"):
+        buy(client)
+    order_id = buy(client, product="CNC")
     assert row(client, order_id)["status"] == "OPEN"
     while virtual_now(sandbox) < close_ns:
         time.sleep(0.05)
     assert row(client, order_id)["status"] == "CANCELLED"
-    with pytest.raises(kex.InputException, match="markets are not open"):
-        buy(client)
+    assert row(client, buy(client, product="CNC"))["status"] == "REJECTED"
     assert last_price(client) > 0
     client.reqsession.close()
 

@@ -127,7 +127,8 @@ class Calendar:
         self._check_known(day)
         phases = self._regular(day, closing_auction=closing_auction, hours=hours)
         end = next(phase.end for phase in phases if phase.kind is PhaseKind.CONTINUOUS)
-        return time.fromisoformat(end)
+        hour, minute = end.split(":")
+        return time(int(hour), int(minute))
 
     def is_open(self, at_ns: int, *, closing_auction: bool = False, hours: str = "") -> bool:
         """Whether orders trade continuously at a UTC instant; raises as ``session`` does."""
