@@ -415,7 +415,10 @@ def test_the_end_of_continuous_trading_cancels_orders_outside_the_auctions_band(
     while virtual_now(sandbox) < close_ns:
         time.sleep(0.05)
     assert row(client, order_id)["status"] == "CANCELLED"
-    assert row(client, buy(client, product="CNC"))["status"] == "REJECTED"
+    with pytest.raises(kex.InputException, match="lower circuit limit"):
+        buy(client, product="CNC")
+    late = buy(client, product="CNC", price=last_price(client))
+    assert row(client, late)["status"] == "REJECTED"
     assert last_price(client) > 0
     client.reqsession.close()
 
