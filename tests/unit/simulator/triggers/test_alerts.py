@@ -230,7 +230,7 @@ def test_a_deleted_alert_is_deaf_and_stays_listed(desk, book):
 @pytest.mark.parametrize(
     ("form", "text"),
     [
-        (simple(lhs_exchange="XXX"), "`lhs_exchange`"),
+        (simple(lhs_exchange="NOWHERE"), "`lhs_exchange`"),
         (simple(lhs_tradingsymbol="NOSUCH"), "does not exist"),
         (simple(lhs_tradingsymbol=" INFY"), "`lhs_tradingsymbol`"),
         (simple(lhs_tradingsymbol="NIFTY 50"), "INDICES"),
@@ -245,7 +245,7 @@ def test_a_deleted_alert_is_deaf_and_stays_listed(desk, book):
         (ato(item(quantity="many")), "`basket`"),
         (ato(item(gtt={"target": 1})), "`basket.items[0].params.gtt`"),
         (ato(item(product="CNC", gtt={"stoploss": 100})), "`basket.items[0].params.gtt`"),
-        (ato(item() | {"exchange": "XXX"}), "`basket.items[0].exchange`"),
+        (ato(item() | {"exchange": "NOWHERE"}), "`basket.items[0].exchange`"),
         (ato(*[item()] * 21), "`basket.items`"),
     ],
 )
