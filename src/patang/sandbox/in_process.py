@@ -22,6 +22,7 @@ from patang.kite.errors import ConnectFailed, ReplyLost
 from patang.kite.feed import KiteFeed
 from patang.kite.socket import HandshakeRefused, SocketClosed
 from patang.kite.transport import Request, Response
+from patang.kite.windows import Limits
 from patang.sandbox.app import build_app
 from patang.sandbox.control.app import build_control
 from patang.sandbox.control.truth import truth
@@ -61,6 +62,21 @@ def step_to(world: World, to_ns: int) -> int:
         world.step(min(to_ns, max(world.now_ns, world.waits.next_ns)), math.inf)
         world.publish()
     return world.now_ns
+
+
+def limits_of(settings: SandboxSettings) -> Limits:
+    """What a client may send to such a world; orders never more than ten a second, by any."""
+    if settings.rate_limits:
+        return Limits()
+    return Limits(
+        orders_per_second=10,
+        orders_per_minute=2_000,
+        orders_per_day=1_000_000,
+        modifications_per_order=1_000,
+        quotes_per_second=1_000,
+        candles_per_second=1_000,
+        others_per_second=1_000,
+    )
 
 
 class SandboxApp:
@@ -107,7 +123,11 @@ class SandboxApp:
     def kite(self, user_id: str | None = None) -> Kite:
         """A client of a user, by default the first, whose requests never leave this process."""
         return Kite(
-            self.ready.api_key, self._token(user_id), self.ready.root, transport=MemoryCourier(self)
+            self.ready.api_key,
+            self._token(user_id),
+            self.ready.root,
+            transport=MemoryCourier(self),
+            limits=limits_of(self.world.settings),
         )
 
     def feed(self, user_id: str | None = None) -> KiteFeed:

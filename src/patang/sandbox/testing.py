@@ -28,6 +28,7 @@ from patang.sandbox.in_process import (
     MemoryDialler,
     SandboxApp,
     access_token,
+    limits_of,
     sandbox_app,
     stepped,
 )
@@ -156,7 +157,8 @@ class SandboxServer:
         """Patang's own client, pointed here."""
         from patang.kite.client import Kite
 
-        return Kite(self.api_key, self.access_token(user_id), self.root)
+        limits = limits_of(self.settings)
+        return Kite(self.api_key, self.access_token(user_id), self.root, limits=limits)
 
     def feed(self, user_id: str | None = None) -> "KiteFeed":
         """Patang's own ticker feed, pointed here."""
