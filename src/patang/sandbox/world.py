@@ -171,10 +171,10 @@ class World:
 
     def find(self, text: str) -> Instrument | None:
         """The instrument a quote asks for: ``EXCHANGE:SYMBOL``, or its token in digits."""
-        by_id = self._by_id.get(InstrumentId(text))
-        if by_id is None and text.isascii() and text.isdecimal() and len(text) <= 10:
-            return self._by_token.get(int(text))
-        return by_id
+        found = self._by_id.get(InstrumentId(text))
+        if found is None and text.isascii() and text.isdecimal() and len(text) <= 10:
+            found = self._by_token.get(int(text))
+        return found if found is not None and self.exchange.lists(found.id) else None
 
     @property
     def columns(self) -> Columns | None:
@@ -195,7 +195,7 @@ class World:
         if known is not None:
             return known
         instrument = self._by_token.get(token)
-        if instrument is None:
+        if instrument is None or not self.exchange.lists(instrument.id):
             return None
         made = packet(self.exchange.quote(instrument.id), instrument, mode)
         self._packets[token, mode] = made

@@ -96,6 +96,10 @@ class Exchange:
             return self.backdrop.instruments
         return tuple(venue.instrument for venue in self.floor.venues.values())
 
+    def lists(self, instrument: InstrumentId) -> bool:
+        """Whether an instrument is listed: contracts that have ended are not."""
+        return self._find(instrument) is not None
+
     def instrument(self, instrument: InstrumentId) -> Instrument:
         """What is listed under a name, without opening a book; raises ``Refused``."""
         found = self._find(instrument)
@@ -138,6 +142,9 @@ class Exchange:
 
     def closing_price(self, instrument: InstrumentId) -> Decimal:
         """Today's closing price where there is one already, else the last price; rupees."""
+        backdrop = self._backdrop_of(instrument)
+        if backdrop is not None:
+            return backdrop.last_price(instrument, self.now_ns)
         venue = self.venue(instrument)
         return venue.price(venue.closing_ticks or venue.last_ticks)
 
@@ -529,6 +536,7 @@ class Exchange:
         ]
         self._desk.begin_day()
         self.settle_accounts(at_ns)
+        self.floor.venues.retire(self.today(at_ns))
         for account, orders in zip(self._accounts.values(), waiting, strict=True):
             kept = {order.order_id: order for order in orders}
             account.orders.clear()

@@ -5,6 +5,7 @@ A book with its agents is costly, so a large market prices most instruments with
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -106,6 +107,13 @@ class Venues(Mapping[InstrumentId, Venue]):
     def values(self) -> ValuesView[Venue]:
         """The open venues."""
         return self._open.values()
+
+    def retire(self, on: date) -> None:
+        """Close the venues of contracts that ended before a day."""
+        today = on.isoformat()
+        for name, venue in list(self._open.items()):
+            if (venue.instrument.expiry or today) < today:
+                del self._open[name]
 
     def peek(self, instrument: InstrumentId) -> Venue | None:
         """The venue if it is open."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from patang.domain.enums import Exchange
+from patang.domain.enums import Exchange, InstrumentType
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
 from patang.rules.ist import at_ist
@@ -74,8 +74,11 @@ class VectorBackdrop:
         self._auctions: list[int] = []
         self._plans: dict[bytes, list[Show]] = {}
         self._followed: dict[int, Venue] = {}
+        self._contracts: dict[int, Venue] = {}
+        self._knot = -1
         self._published: list[tuple[Venue, int]] = []
         self.on = date.min
+        self._today = ""
         closes = np.array([one.close for one in listing.drivers])
         self.paths = Paths(listing.drivers, closes, {one: _CLOSED for one in HOURS}, _NO_TIDE, "")
 
@@ -94,6 +97,7 @@ class VectorBackdrop:
         for number, venue in self._followed.items():
             closes[number] = venue.close_ticks * float(venue.instrument.tick_size)
         self.on = on
+        self._today = on.isoformat()
         self._plans.clear()
         self._tables = []
         numbers: dict[Timetable, int] = {}
@@ -113,6 +117,9 @@ class VectorBackdrop:
         self._tape.begin(self._chain.worth(own, close_ns), self.paths, self._hours, table_of)
         for number, venue in self._followed.items():
             self._follow(number, venue)
+        for row, venue in list(self._contracts.items()):
+            if self.find(venue.instrument.id) is None:
+                del self._contracts[row]
 
     def _new_paths(self, closes: "Floats", on: date) -> Paths:
         hours = {one: _hours(Timetable(one), on) for one in sorted({*HOURS.values()})}
@@ -121,6 +128,10 @@ class VectorBackdrop:
     def tick(self, at_ns: int) -> list[tuple[Venue, Decimal]]:
         """Note what books show; to be called each second. Returns indices with their levels."""
         self.paths.sample(at_ns)
+        knot = self.paths.knot(at_ns)
+        if knot != self._knot:
+            self._knot = knot
+            self._count_interest(at_ns)
         if not self._published:
             return []
         spot = self.paths.spot(at_ns, at_ns)
@@ -129,12 +140,25 @@ class VectorBackdrop:
             for venue, number in self._published
         ]
 
+    def _count_interest(self, at_ns: int) -> None:
+        """Let the contracts that have a book show their open interest."""
+        for row, venue in self._contracts.items():
+            (show,) = self._plan(np.array([row], dtype=np.int64))
+            open_ns, close_ns = self._hours[show.table]
+            if open_ns <= at_ns < close_ns:
+                held = self._tape.held(show.chain.rows, (at_ns - open_ns) // STEP_NS)
+                venue.set_oi(int(held[0]))
+
     # --- what the exchange asks -----------------------------------------------------------------
 
     def find(self, instrument: InstrumentId) -> Instrument | None:
         """A listed instrument."""
         row = self._row_of.get(instrument)
-        return None if row is None else self.instruments[row]
+        if row is None:
+            return None
+        listed = self.instruments[row]
+        # A contract that has ended is listed no more.
+        return listed if listed.expiry is None or listed.expiry >= self._today else None
 
     def row(self, instrument: InstrumentId) -> int | None:
         """Where an instrument stands in the columns; None for one that is not listed."""
@@ -283,6 +307,8 @@ class VectorBackdrop:
         if not instrument.is_tradable:
             self._published.append((venue, number))
         self.books[row] = True
+        if instrument.instrument_type is not InstrumentType.EQ:
+            self._contracts[row] = venue
         if self._is_first(row, number):
             self._followed[number] = venue
             self._follow(number, venue)

@@ -133,7 +133,7 @@ class DayTape:
         chain, at = show.chain, show.places
         rows = chain.rows
         interest = self._interest[rows]
-        held = self._held(rows, steps)
+        held = self.held(rows, steps)
         shown["oi"][at] = held
         shown["oi_day_high"][at] = np.maximum(held, interest)
         shown["oi_day_low"][at] = np.minimum(held, interest)
@@ -206,7 +206,7 @@ class DayTape:
                     least,
                     max(least, opens[after]),
                     0 if chain.kind[0] == INDEX else total - volume,
-                    int(self._held(rows, steps)[0]),
+                    int(self.held(rows, steps)[0]),
                 )
             )
             volume = total
@@ -333,8 +333,8 @@ class DayTape:
         volume: Integers = np.maximum(lots, 1.0 if steps > 0 else 0.0).astype(np.int64)
         return volume * self._lot[rows]
 
-    def _held(self, rows: "Integers", steps: int) -> "Integers":
-        """Open interest, which grows or shrinks all day long; whole lots."""
+    def held(self, rows: "Integers", steps: int) -> "Integers":
+        """Open interest after so many steps: it grows or shrinks all day long; whole lots."""
         interest = self._interest[rows]
         part = steps / self._steps_of_day[rows]
         grown = (interest * self._trend[rows] * _INTEREST_MOVES * part).astype(np.int64)

@@ -159,6 +159,53 @@ def test_descriptions_that_make_no_market_are_refused():
         market(book_limit=-1)
 
 
+def test_a_contract_that_has_ended_is_listed_no_more():
+    last_day = date(2026, 11, 23)
+    made = market(start_ns=at_ist(last_day, 15, 38), book_limit=0)
+    exchange = made.exchange
+    exchange.open_account("AB1234", Decimal(10_000_000))
+    buy(made, FUTURE, exchange.quote(FUTURE).asks[0].price + 10)
+    assert exchange.positions("AB1234")[0].quantity == 65
+    names = (FUTURE, CALL)
+    made.advance(at_ist(last_day, 23, 0))
+    assert all(exchange.lists(name) for name in names)
+    made.advance(at_ist(date(2026, 11, 25), 9, 16))
+    for name in names:
+        assert not exchange.lists(name)
+        with pytest.raises(Refused):
+            exchange.quote(name)
+        with pytest.raises(Refused, match="expired"):
+            exchange.venue(name)
+    assert not exchange.positions("AB1234")
+    assert exchange.quote(InstrumentId("NFO:NIFTY26DECFUT")).volume
+
+
+def test_a_crash_halts_the_market_and_lets_it_go_on():
+    made = market(regime=Regime.CRASH, book_limit=0, start_ns=at_ist(ON, 10, 0))
+    exchange, halted = made.exchange, []
+    for minute in range(0, 330, 5):
+        made.advance(at_ist(ON, 10, 0) + minute * MINUTE)
+        if made.day.halt is not None:
+            halted.append(exchange.quote(CALL))
+    index = exchange.quote(NIFTY)
+    assert index.low < index.close * Decimal("0.9") < index.last_price
+    assert len(halted) > 8
+    assert len({quote.volume for quote in halted}) == 1
+    assert not halted[0].bids
+    assert exchange.quote(CALL).volume > halted[0].volume
+
+
+def test_open_interest_of_a_book_goes_on():
+    made = market(book_limit=0)
+    before = made.exchange.quote(FUTURE).oi
+    venue = made.exchange.venue(FUTURE)
+    assert venue.oi == before
+    made.advance(START + 20 * MINUTE)
+    assert venue.oi != before
+    assert venue.oi_low <= min(venue.oi, before)
+    assert venue.oi_high >= max(venue.oi, before)
+
+
 def test_indices_are_published_while_books_trade():
     made = market()
     seen = []
