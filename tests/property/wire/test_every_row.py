@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from patang.wire.candle_rows import Candle, Candles, CandleTable
@@ -97,7 +97,7 @@ def answered(sent: Any, kind: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_an_answer_loses_nothing_and_encodes_back(name, data):
     kind = ANSWERS[name]
@@ -112,7 +112,7 @@ def test_an_answer_loses_nothing_and_encodes_back(name, data):
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_field_of_another_type_is_read_or_a_data_exception(name, data):
     kind = ANSWERS[name]
