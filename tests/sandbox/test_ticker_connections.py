@@ -13,8 +13,8 @@ from patang.sandbox.outgoing import Silence
 from patang.sandbox.server import _Server, listening_socket
 from patang.sandbox.settings import SandboxSettings
 from patang.sandbox.world import World
-from patang.wire.messages import Subscribe, encode_request
-from patang.wire.ticks import HEARTBEAT, decode_frame
+from patang.wire.messages import SetMode, Subscribe, encode_request
+from patang.wire.ticks import HEARTBEAT, Packet, Segment, TickMode, decode_frame
 
 INFY = 408_065
 
@@ -41,7 +41,7 @@ async def serving(**settings) -> AsyncIterator[tuple[World, str]]:
 
 
 def socket_to(address: str) -> connect:
-    return connect(address, compression=None, ping_interval=None, close_timeout=0.2)
+    return connect(address, compression=None, ping_interval=None, close_timeout=0.2, max_size=None)
 
 
 async def first_tick(socket: ClientConnection) -> int:
@@ -97,3 +97,38 @@ async def test_a_frozen_world_shows_the_last_packet_on_subscribing():
         token = world.instruments[3].token
         await socket.send(encode_request(Subscribe((token,))))
         assert await first_tick(socket) == token
+
+
+async def test_a_large_world_pushes_every_subscribed_instrument_by_the_column():
+    async with serving(universe=2_000, book_limit=0) as (world, address):
+        exchange = world.exchange
+        tradable = [one for one in world.instruments if one.is_tradable]
+        tokens = tuple(one.token for one in tradable[:1_500])
+        by_token = {one.token: one for one in tradable}
+        async with socket_to(address) as socket:
+            await socket.send(encode_request(SetMode(TickMode.FULL, tokens)))
+            packets = {one.token: one for one in await packets_of(socket, len(tokens))}
+            assert set(packets) == set(tokens)
+            for token, packet in packets.items():
+                instrument = by_token[token]
+                quote = exchange.quote(instrument.id)
+                assert packet.last_price == instrument.to_wire(quote.last_price)
+                assert packet.close == instrument.to_wire(quote.close)
+                assert (packet.volume, packet.oi) == (quote.volume, quote.oi)
+                bids = [level.price for level in packet.bids if level.quantity]
+                assert bids == [instrument.to_wire(level.price) for level in quote.bids]
+            segments = {token & 0xFF for token in tokens}
+            assert {Segment.NSE, Segment.NFO, Segment.CDS} <= segments
+            world.step(world.now_ns + 500_000_000, 5.0)
+            moved = {one.token for one in await packets_of(socket, 1_000)}
+            assert len(moved) > 1_000
+
+
+async def packets_of(socket: ClientConnection, count: int) -> list[Packet]:
+    """The packets of the next frames, at least so many."""
+    packets: list[Packet] = []
+    while len(packets) < count:
+        frame = await asyncio.wait_for(socket.recv(), 5)
+        if isinstance(frame, bytes):
+            packets += decode_frame(frame).packets
+    return packets
