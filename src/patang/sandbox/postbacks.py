@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 TIMEOUT_S = 5.0
 WAITING_MAX = 10_000
 FILED_MAX = 1_000
-AT_ONCE_MAX = 8
 
 POSTED = frozenset({"COMPLETE", "CANCELLED", "REJECTED", "UPDATE"})
 """The statuses that are posted; the socket carries others too."""
@@ -33,14 +32,15 @@ class Letter(msgspec.Struct, frozen=True):
 
 
 class Postbacks:
-    """A queue of updates, and the coroutine that delivers them in order of their posting.
+    """Updates that wait for the coroutine that delivers them.
 
-    Up to eight are under way at a time, so a slow receiver delays the others little and may see
-    its own out of order, as on the real wire. The oldest are dropped when too many wait.
+    Each address gets its own in the order of their posting, one after the other, and none waits
+    for another's. The oldest are dropped when too many wait for an address.
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[Letter] = deque(maxlen=WAITING_MAX)
+        self._waiting: dict[str, deque[Letter]] = {}
+        self._idle: dict[str, None] = {}
         self._is_posted = asyncio.Event()
         self._filed: dict[str, Letter] = {}
         self.delivered = 0
@@ -60,9 +60,13 @@ class Postbacks:
         So what is lost, late or doubled on the socket is so here.
         """
         letter = self._filed.get(frame)
-        if letter is not None:
-            self._waiting.append(letter)
-            self._is_posted.set()
+        if letter is None:
+            return
+        if letter.url not in self._waiting:
+            self._waiting[letter.url] = deque(maxlen=WAITING_MAX)
+            self._idle[letter.url] = None
+        self._waiting[letter.url].append(letter)
+        self._is_posted.set()
 
     async def deliver(self) -> None:
         """Deliver what is posted, until cancelled."""
@@ -70,34 +74,36 @@ class Postbacks:
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        free = asyncio.Semaphore(AT_ONCE_MAX)
         async with aiohttp.ClientSession(timeout=timeout) as client, asyncio.TaskGroup() as tasks:
             while True:
                 await self._is_posted.wait()
-                while self._waiting:
-                    await free.acquire()
-                    tasks.create_task(self._send(client, self._waiting.popleft(), free))
                 self._is_posted.clear()
+                for url in [one for one in self._idle if self._waiting[one]]:
+                    del self._idle[url]
+                    tasks.create_task(self._empty(client, url), name=f"postbacks to {url}")
 
-    async def _send(
-        self, client: "aiohttp.ClientSession", letter: Letter, free: asyncio.Semaphore
-    ) -> None:
-        import aiohttp
+    async def _empty(self, client: "aiohttp.ClientSession", url: str) -> None:
+        """Send what waits for one address, and what is added meanwhile."""
+        waiting = self._waiting[url]
+        while waiting:
+            problem = await _send(client, waiting.popleft())
+            if problem:
+                self.failed += 1
+                _log.warning("postback_failed url=%s %s", url, problem)
+            else:
+                self.delivered += 1
+        self._idle[url] = None
 
-        problem = ""
-        try:
-            headers = {"content-type": "application/json"}
-            async with client.post(letter.url, data=letter.body, headers=headers) as answer:
-                with contextlib.suppress(aiohttp.ClientError):
-                    await answer.read()
-                if answer.status >= 400:
-                    problem = f"HTTP {answer.status}"
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            problem = f"{type(error).__name__}: {error}"
-        finally:
-            free.release()
-        if problem:
-            self.failed += 1
-            _log.warning("postback_failed url=%s %s", letter.url, problem)
-        else:
-            self.delivered += 1
+
+async def _send(client: "aiohttp.ClientSession", letter: Letter) -> str:
+    """Post a letter; what went wrong, empty where nothing did."""
+    import aiohttp
+
+    headers = {"content-type": "application/json"}
+    try:
+        async with client.post(letter.url, data=letter.body, headers=headers) as answer:
+            with contextlib.suppress(aiohttp.ClientError):
+                await answer.read()
+            return f"HTTP {answer.status}" if answer.status >= 400 else ""
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
