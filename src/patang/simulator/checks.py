@@ -43,13 +43,15 @@ _UNPRICED = (OrderType.MARKET, OrderType.SL_M)
 
 
 def check_request(instrument: Instrument, request: OrderRequest, on: date) -> None:
-    """Refuse what no market state could make good: product, variety, validity, tag.
+    """Refuse what no market state could make good: expiry, product, variety, validity, tag.
 
     Raises:
         Refused: with Kite's error type and text.
     """
     if not instrument.is_tradable:
         raise Refused("InputException", f"{instrument.id} is an index and cannot be traded.")
+    if instrument.expiry is not None and instrument.expiry < on.isoformat():
+        raise Refused("InputException", UNKNOWN_INSTRUMENT)
     products = order_rules.products(instrument.exchange)
     if request.product not in products:
         raise _invalid(

@@ -10,7 +10,7 @@ from datetime import date, time
 from functools import partial
 
 from patang.domain.enums import Exchange as ExchangeName
-from patang.domain.instrument import InstrumentId
+from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
 from patang.rules.calendar import CalendarExpired
 from patang.rules.ist import at_ist, ist_date, ist_time
@@ -115,6 +115,9 @@ class TradingDay:
     def adopt(self, venue: Venue) -> None:
         """Let a venue that has just been opened stand where the others of its timetable do."""
         at_ns = self.exchange.now_ns
+        if _has_expired(venue.instrument, self._on):
+            venue.phase = None
+            return
         timetable = self.timetables.of(venue.instrument, self._on)
         self._venues.setdefault(timetable, []).append(venue)
         self.bands.open_day(venue, at_ns)
@@ -144,7 +147,10 @@ class TradingDay:
         for instrument in self.exchange.instruments:
             self._venues.setdefault(self.timetables.of(instrument, on), [])
         for venue in self.exchange.floor.venues.values():
-            self._venues[self.timetables.of(venue.instrument, on)].append(venue)
+            if _has_expired(venue.instrument, on):
+                venue.phase = None
+            else:
+                self._venues[self.timetables.of(venue.instrument, on)].append(venue)
         self._entries = {timetable: [] for timetable in self._venues}
         segments: dict[ExchangeName, Session] = {}
         for timetable in self._venues:
@@ -473,6 +479,10 @@ class TradingDay:
         self._plan(on, at_ns)
         if any(trades.values()):
             self.on_new_day(at_ns)
+
+
+def _has_expired(instrument: Instrument, on: date) -> bool:
+    return instrument.expiry is not None and instrument.expiry < on.isoformat()
 
 
 def _has_auction(session: Session) -> bool:

@@ -77,7 +77,6 @@ def test_before_the_changes_of_2026_the_day_had_other_hours(make_day):
     assert day.at(9, 7).venue().phase is PhaseKind.PRE_OPEN_ENTRY
     assert day.at(15, 20).venue().phase is PhaseKind.CONTINUOUS
     assert day.at(15, 30).venue().phase is None
-    assert day.venue(FUTURE).phase is None
     assert day.at(15, 40).venue().phase is PhaseKind.POST_CLOSE
 
 
@@ -340,6 +339,17 @@ def test_special_sessions_are_held(make_day):
     assert muhurat.at(14, 45).venue().phase is None
     budget = make_day(on=date(2026, 2, 1))
     assert budget.at(12, 0).venue().phase is PhaseKind.CONTINUOUS
+
+
+def test_an_expired_contract_trades_no_more(make_day):
+    day = make_day(15, 0, on=MONDAY)
+    day.trade(10, "1500", name=FUTURE)
+    day.at(15, 40)
+    assert day.venue(FUTURE).closing_ticks == 15000
+    day.at(10, 0, on=date(2026, 11, 25))
+    with pytest.raises(Refused, match="expired or does not exist"):
+        day.buy(10, "1500", name=FUTURE)
+    assert day.venue().phase is PhaseKind.CONTINUOUS
 
 
 # --- circuit breakers -----------------------------------------------------------------------------
