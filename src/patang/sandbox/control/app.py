@@ -4,7 +4,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,8 +16,9 @@ from patang.sandbox.control.commands import ClockCommand, FlushCommand, LimitsCo
 from patang.sandbox.control.exports import KINDS, lines
 from patang.sandbox.control.steps import Stepper
 from patang.sandbox.control.truth import truth
+from patang.sandbox.documents import DocumentInvalid, parse_document
 from patang.sandbox.faults.menu import Fault
-from patang.sandbox.faults.scenario import parse_scenario
+from patang.sandbox.faults.scenario import HINTS, parse_scenario
 from patang.sandbox.openapi import openapi_document
 from patang.sandbox.ready import ClockReading
 from patang.sandbox.world import World
@@ -70,7 +70,7 @@ def _guarded(respond: Respond) -> Respond:
     async def guarded(request: Request) -> Response:
         try:
             return await respond(request)
-        except InvalidValue as error:
+        except (DocumentInvalid, InvalidValue) as error:
             return _failure(400, error.cause, error.field, error.remedy)
         except PatangError as error:
             return _failure(400, error.cause, "", error.remedy)
@@ -164,13 +164,10 @@ def decode_command(body: bytes, shape: type[T]) -> T:
     """A command out of a request's body.
 
     Raises:
-        InvalidValue: no JSON, or not of the shape; it names the field.
+        DocumentInvalid: no JSON, or not of the shape; it names the field.
     """
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except msgspec.DecodeError as error:
-        problem, _, field = str(error).partition(" - at `$.")
-        raise InvalidValue(field.rstrip("`") or "body", f"{problem}.") from error
+    text = body.decode("utf-8", "replace")
+    return parse_document(text, shape, is_json=True, name="body", hints=HINTS)
 
 
 async def _no_route(_request: Request, error: Exception) -> Response:

@@ -21,7 +21,8 @@ import msgspec
 from patang.sandbox.documents import parse_document, read_document
 from patang.sandbox.faults.menu import KINDS, Fault
 
-_HINTS = {"kind": f"Kinds: {', '.join(KINDS)}."}
+HINTS = {"kind": f"Kinds: {', '.join(KINDS)}."}
+"""What helps against a wrong field, by its name."""
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,9 +38,9 @@ def read_scenario(path: Path) -> Scenario:
     Raises:
         DocumentInvalid: unreadable, or not a scenario; it names file, line and field.
     """
-    return read_document(path, Scenario, _HINTS)
+    return read_document(path, Scenario, HINTS)
 
 
 def parse_scenario(text: str, *, is_json: bool = False) -> Scenario:
     """A scenario out of its text; raises ``DocumentInvalid``."""
-    return parse_document(text, Scenario, is_json=is_json, name="scenario", hints=_HINTS)
+    return parse_document(text, Scenario, is_json=is_json, name="scenario", hints=HINTS)
