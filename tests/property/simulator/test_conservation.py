@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patang.domain.enums import OrderType, Product, Side, Validity
+from patang.domain.enums import OrderType, Product, Side, Validity, Variety
 from patang.domain.instrument import InstrumentId
 from patang.simulator import KiteStatus, OrderRequest, Refused, default_market
 
@@ -27,7 +27,7 @@ places = st.fixed_dictionaries(
         "offset": st.integers(-40, 40),
         "order_type": st.sampled_from(OrderType),
         "product": st.sampled_from([Product.MIS, Product.CNC]),
-        "validity": st.sampled_from([Validity.DAY, Validity.IOC]),
+        "shape": st.sampled_from(["day", "ioc", "minute", "iceberg", "disclosed", "cover"]),
     }
 )
 modifies = st.fixed_dictionaries(
@@ -51,6 +51,24 @@ def near(exchange, instrument, offset):
     return venue.price(venue.clamp(venue.last_ticks + offset))
 
 
+def shaped(shape, quantity):
+    """What makes an order of ``quantity`` units one of a special kind."""
+    match shape:
+        case "ioc":
+            return {"validity": Validity.IOC}
+        case "minute":
+            return {"validity": Validity.TTL, "validity_ttl": 1}
+        case "iceberg":
+            size = -(-quantity // 3)
+            return {"variety": Variety.ICEBERG, "iceberg_legs": 3, "iceberg_quantity": size}
+        case "disclosed":
+            return {"disclosed_quantity": -(-quantity // 5)}
+        case "cover":
+            return {"variety": Variety.CO}
+        case _:
+            return {}
+
+
 def perform(exchange, command, at_ns):
     user = command["user"]
     if command["do"] == "place":
@@ -62,11 +80,11 @@ def perform(exchange, command, at_ns):
                 side=command["side"],
                 quantity=command["quantity"],
                 order_type=command["order_type"],
-                product=command["product"],
+                product=command["product"] if command["shape"] != "cover" else Product.MIS,
                 price=near(exchange, instrument, offset + 2 * command["side"].sign),
                 trigger_price=near(exchange, instrument, offset),
-                validity=command["validity"],
                 market_protection=Decimal(-1),
+                **shaped(command["shape"], command["quantity"]),
             ),
             at_ns,
         )
@@ -141,7 +159,7 @@ def test_orders_trades_and_books_agree(script):
             resting = exchange.venue(order.instrument).resting.get(order.order_id)
             if order.status is KiteStatus.OPEN:
                 assert resting is not None
-                assert resting.quantity == order.pending_quantity
+                assert resting.left == order.pending_quantity
             else:
                 assert resting is None
             if order.order_type in (OrderType.LIMIT, OrderType.SL):
