@@ -335,6 +335,8 @@ def test_after_the_last_known_day_the_market_stays_closed(make_day):
 def test_special_sessions_are_held(make_day):
     muhurat = make_day(13, 0, on=date(2025, 10, 21))
     assert muhurat.at(13, 35).venue().phase is PhaseKind.PRE_OPEN_ENTRY
+    muhurat.trade(10, "1510")
+    assert muhurat.at(13, 40).venue().volume == 10
     assert muhurat.at(13, 45).venue().phase is PhaseKind.CONTINUOUS
     assert muhurat.at(14, 45).venue().phase is None
     budget = make_day(on=date(2026, 2, 1))
