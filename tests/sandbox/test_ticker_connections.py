@@ -103,7 +103,7 @@ async def test_a_large_world_pushes_every_subscribed_instrument_by_the_column():
     async with serving(universe=2_000, book_limit=0) as (world, address):
         exchange = world.exchange
         tradable = [one for one in world.instruments if one.is_tradable]
-        tokens = tuple(one.token for one in tradable[:1_500])
+        tokens = tuple(one.token for one in (*tradable[:750], *tradable[-750:]))
         by_token = {one.token: one for one in tradable}
         async with socket_to(address) as socket:
             await socket.send(encode_request(SetMode(TickMode.FULL, tokens)))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from patang.domain.instrument import InstrumentId
 from patang.rules.ist import at_ist, ist_date
+from patang.sandbox.backdrop_days import BackdropDays
 from patang.simulator.exchange import Exchange
 from patang.simulator.quote import Quote
 from patang.simulator.tape.candles import TickCandle, merged
@@ -39,15 +40,25 @@ class _Backdrop(Protocol):
 class _Tape:
     """The minutes of every instrument, with a book or without."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, seed: int) -> None:
         self._exchange = exchange
         self._backdrop = cast("_Backdrop | None", exchange.backdrop)
+        self._days = (
+            None if exchange.backdrop is None else BackdropDays(exchange, exchange.backdrop, seed)
+        )
         self._before: dict[InstrumentId, list[TickCandle]] = {}
         for venue in exchange.floor.venues.values():
             self._remember(venue)
         exchange.floor.venues.on_open.append(self._remember)
 
     def minutes(self, instrument: InstrumentId, first_ns: int, end_ns: int) -> list[TickCandle]:
+        seen = self._seen(instrument, first_ns, end_ns)
+        if seen or self._days is None:
+            return seen
+        listed = self._exchange.instrument(instrument)
+        return self._days.minutes(listed, ist_date(first_ns))
+
+    def _seen(self, instrument: InstrumentId, first_ns: int, end_ns: int) -> list[TickCandle]:
         venue = self._exchange.floor.venues.peek(instrument)
         if venue is None:
             known = self._shown(instrument, self._exchange.now_ns)
@@ -63,7 +74,10 @@ class _Tape:
 
     def closing(self, instrument: InstrumentId, first_ns: int, end_ns: int) -> int | None:
         venue = self._exchange.floor.venues.peek(instrument)
-        return None if venue is None else venue.minutes.closing_between(first_ns, end_ns)
+        noted = None if venue is None else venue.minutes.closing_between(first_ns, end_ns)
+        if noted is None and self._days is not None:
+            return self._days.closing(instrument, ist_date(first_ns))
+        return noted
 
     def _remember(self, venue: Venue) -> None:
         """Keep what the backdrop showed before the book took over."""
@@ -85,7 +99,7 @@ def build_history(exchange: Exchange, seed: int, start_ns: int) -> History:
     first_day = ist_date(start_ns)
     midnight_ns = at_ist(first_day, 0, 0)
     find = _lone(exchange) if backdrop is None else _listed(exchange, backdrop, midnight_ns)
-    return History(seed, first_day, _Tape(exchange), cache(find))
+    return History(seed, first_day, _Tape(exchange, seed), cache(find))
 
 
 def _listed(

@@ -29,6 +29,10 @@ class Backdrop(Protocol):
     def books(self) -> "NDArray[np.bool_]":
         """By row: whether the instrument has a book; its prices are the book's then."""
 
+    @property
+    def close_ticks(self) -> "NDArray[np.int64]":
+        """By row: the last session's close, in ticks; another array each day."""
+
     def find(self, instrument: InstrumentId) -> Instrument | None:
         """A listed instrument."""
 

@@ -12,6 +12,8 @@ from patang.sandbox.world import World
 from patang.simulator.tape.candles import MINUTE_NS, TickCandle, merged
 
 TODAY = at_ist(date(2026, 11, 19), 0, 0)
+EVENING = at_ist(date(2026, 11, 19), 15, 30)
+ROOT = "http://127.0.0.1:1"
 KINDS = [
     "NSE:TATASTEEL",
     "NSE:NIFTY 50",
@@ -23,7 +25,7 @@ KINDS = [
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return World(SandboxSettings(speed=0, universe=2_000), "http://127.0.0.1:1")
+    return World(SandboxSettings(speed=0, universe=2_000), ROOT)
 
 
 def candles(world: World, name: str, interval: str, days_back: int = 0) -> list[TickCandle]:
@@ -57,8 +59,28 @@ def test_todays_minutes_are_the_days_range(world, name):
     assert candles(world, name, "day") == [day]
 
 
+def test_the_next_morning_yesterday_closes_at_the_previous_close():
+    world = World(SandboxSettings(speed=0, universe=300, book_limit=0, start_ns=EVENING), ROOT)
+    name = InstrumentId("NFO:NIFTY26NOVFUT")
+    quote = world.exchange.quote(name)
+    now_ns = TODAY + NS_PER_DAY + 7 * 60 * MINUTE_NS
+    world.market.advance(now_ns)
+    instrument = world.exchange.instrument(name)
+    *_, before, yesterday = candles(world, name, "day", days_back=4)
+    assert yesterday.start_ns == TODAY
+    assert before.start_ns == TODAY - NS_PER_DAY
+    assert instrument.from_ticks(yesterday.close) == world.exchange.quote(name).close
+    assert instrument.from_ticks(yesterday.open) == quote.open
+    minutes = candles(world, name, "minute")
+    assert len(minutes) == 385
+    whole = merged(TODAY, minutes)
+    assert whole is not None
+    assert (whole.open, whole.high, whole.low) == yesterday[1:4]
+    assert whole.volume == yesterday.volume > quote.volume
+
+
 def test_a_book_that_opens_goes_on_where_the_backdrop_was():
-    world = World(SandboxSettings(speed=0, universe=2_000, book_limit=0), "http://127.0.0.1:1")
+    world = World(SandboxSettings(speed=0, universe=2_000, book_limit=0), ROOT)
     name = next(
         one.id
         for one in world.instruments

@@ -222,6 +222,27 @@ class Past:
         return int(subject.oi * share) // lot * lot
 
 
+def minutes_inside(
+    whole: TickCandle, hours: Hours, lot: int, source: RandomSource
+) -> list[TickCandle]:
+    """Minutes made up for a day of which only the whole candle is known; they add up to it."""
+    span = Span(whole.open, whole.high, whole.low, whole.close, 1.0)
+    spans = _split(span, hours.minutes, source)
+    volumes = _shares(whole.volume, [one.volume for one in spans], lot)
+    return [
+        TickCandle(
+            hours.open_ns + number * MINUTE_NS,
+            round(one.open),
+            round(one.high),
+            round(one.low),
+            round(one.close),
+            volume,
+            whole.oi,
+        )
+        for number, (one, volume) in enumerate(zip(spans, volumes, strict=True))
+    ]
+
+
 class _Path:
     """The days of one underlying, drawn one by one into the past and kept."""
 
