@@ -288,16 +288,13 @@ class Exchange:
     def settle_accounts(self, at_ns: int) -> None:
         """Close the accounts' day: deliver, mark to the close, settle what expired, charge.
 
-        ``at_ns`` is when the day rolls over (06:00 IST by the broker): the day before it is closed.
-        Orders and trades of the day are gone afterwards. A day without trading closes nothing; its
-        interest comes with the next one.
+        ``at_ns`` is when the day rolls over (06:00 IST by the broker): the last trading day before
+        it is closed, unless it has been. Orders and trades of the day are gone afterwards. Days
+        without trading close nothing; their interest comes with the next one.
         """
-        on = ist_date(at_ns - DAY_ENDS_NS - 1)
+        on = self._last_day_of_trading(at_ns)
         before = self._settled_on or on - timedelta(days=1)
         if on <= before:
-            return
-        delivers = is_trading_day(on)
-        if not delivers and not any(one.trades for one in self._accounts.values()):
             return
         lacking: list[InstrumentId] = []
         for account in self._accounts.values():
@@ -307,11 +304,20 @@ class Exchange:
                 self.closing_price,
                 on,
                 days=(on - before).days,
-                delivers=delivers,
+                delivers=is_trading_day(on),
             )
         self.back_office.hold_auctions(lacking)
         self._settled_on = on
         self.marks.forget_contracts()
+
+    def _last_day_of_trading(self, rolls_ns: int) -> date:
+        """The last day before a roll with trading: of shares, or of whatever a user traded."""
+        on = ist_date(rolls_ns - DAY_ENDS_NS - 1)
+        traded_ns = [one.trades[-1].time_ns for one in self._accounts.values() if one.trades]
+        earliest = ist_date(max(traded_ns)) if traded_ns else on - timedelta(days=14)
+        while on > earliest and not is_trading_day(on):
+            on -= timedelta(days=1)
+        return on
 
     def orders(self, user_id: str) -> list[SimOrder]:
         """All orders of the day, oldest first."""

@@ -251,14 +251,24 @@ def test_funded_shares_cost_their_margin_the_loan_bears_interest_and_is_repaid(h
     assert house.ledger("buyer", "pledge") == [D("-17.70"), D("-17.70")]
 
 
-def test_nothing_settles_on_a_day_without_trading(house):
+def test_nothing_settles_on_days_without_trading(house):
     house.exchange.seed_holding("seller", INFY, 100, D(1000))
+    house.begin_day(FRIDAY)
     house.trade(INFY, 100, "1500", Product.CNC)
-    house.end_day(THURSDAY)
-    house.end_day(THURSDAY)
-    saturday = FRIDAY.replace(day=21)
-    house.end_day(saturday)
-    assert holding(house).t1_quantity == 100
+    saturday, sunday = FRIDAY.replace(day=21), FRIDAY.replace(day=22)
+    for day in (FRIDAY, FRIDAY, saturday, sunday):
+        house.end_day(day)
+        assert holding(house).t1_quantity == 100
+    house.end_day(MONDAY)
+    assert holding(house).quantity == 100
+
+
+def test_a_roll_before_the_next_trading_day_closes_the_last_one(house):
+    house.exchange.seed_holding("seller", INFY, 100, D(1000))
+    house.begin_day(FRIDAY)
+    house.trade(INFY, 100, "1500", Product.CNC)
+    house.end_day(FRIDAY.replace(day=22))  # in the night to Monday
+    assert {one.on for one in house.exchange.back_office.ledger("buyer")} == {FRIDAY}
     house.end_day(MONDAY)
     assert holding(house).quantity == 100
 
