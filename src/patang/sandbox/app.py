@@ -172,7 +172,7 @@ def _admitted_call(world: World, endpoint: Endpoint, request: Request, body: byt
     if endpoint.name not in _CREDENTIALS_IN_PARAMETERS:
         caller = _authenticate(world, request, now_ns)
         caller.app.check_call(endpoint, request.client.host if request.client else HOST)
-        _limit(world, endpoint, caller, now_ns)
+        _limit(world, endpoint, caller, now_ns, body)
     return Call(
         endpoint=endpoint,
         world=world,
@@ -193,14 +193,23 @@ def _authenticate(world: World, request: Request, now_ns: int) -> Session:
     return world.sessions.verify(api_key, access_token, now_ns)
 
 
-def _limit(world: World, endpoint: Endpoint, caller: Session, now_ns: int) -> None:
+def _limit(world: World, endpoint: Endpoint, caller: Session, now_ns: int, body: bytes) -> None:
+    if not world.rate_limits:
+        return
     # Orders are counted for the account over all its apps, everything else for the key.
     is_order = endpoint.rate is RateClass.ORDER
     counted_for = caller.user_id if is_order else caller.app.api_key
-    if world.rate_limits and not world.limiter.admit(
-        counted_for, endpoint.rate, now_ns, is_placement=endpoint.name == "place_order"
-    ):
-        raise NetworkException("Too many requests", status=429)
+    orders = _orders_in(body) if endpoint.name == "place_order" else 0
+    refusal = world.limiter.refusal(counted_for, endpoint.rate, now_ns, orders=orders)
+    if refusal is not None:
+        raise NetworkException(refusal, status=429)
+
+
+def _orders_in(body: bytes) -> int:
+    """How many orders a placement counts for: the legs of an iceberg, else one."""
+    legs = Query(body).first("iceberg_legs")
+    is_number = legs.isascii() and legs.isdecimal() and len(legs) <= 3
+    return max(int(legs), 1) if is_number else 1
 
 
 async def _body(request: Request) -> bytes:

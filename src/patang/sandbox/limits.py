@@ -24,38 +24,52 @@ PER_SECOND: dict[RateClass, Window] = {
     RateClass.ORDER: Window(NS_PER_SECOND, 10),
     RateClass.GENERAL: Window(NS_PER_SECOND, 10),
 }
-PLACEMENTS = (Window(MINUTE_NS, 400), Window(NS_PER_DAY, 5_000))
+PER_MINUTE = Window(MINUTE_NS, 400)
+PER_DAY = Window(NS_PER_DAY, 5_000)
+
+TOO_MANY = "Too many requests"
+TOO_MANY_ORDERS = "Maximum allowed order requests exceeded."
 
 
 class RateLimiter:
     """Counts requests per caller and class; one more is admitted or refused, never delayed.
 
     A window is a span of Indian civil time, not a rolling one, and a refused request is not
-    counted: the caller is let in again when the window rolls.
+    counted: the caller is let in again when the window rolls. What the exchange refuses later is
+    counted. Source: kite-protocol reference, rate limits and caps, counting rules.
     """
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, RateClass, int], tuple[int, int]] = {}
 
-    def admit(
-        self, caller: str, rate_class: RateClass, now_ns: int, *, is_placement: bool = False
-    ) -> bool:
+    def admit(self, caller: str, rate_class: RateClass, now_ns: int, *, orders: int = 0) -> bool:
         """Count a request of ``caller`` (an API key, or an account for orders) if it fits."""
+        return self.refusal(caller, rate_class, now_ns, orders=orders) is None
+
+    def refusal(
+        self, caller: str, rate_class: RateClass, now_ns: int, *, orders: int = 0
+    ) -> str | None:
+        """Count a request if it fits, else return what Kite says to one too many.
+
+        ``orders`` is how many a placement makes: one, or one for each leg of an iceberg. It is one
+        request of its second and minute, but that many of the day.
+        """
         spent: list[tuple[tuple[str, RateClass, int], tuple[int, int]]] = []
-        for window in _windows(rate_class, is_placement):
+        for window, weight in _windows(rate_class, orders):
             key = (caller, rate_class, window.length_ns)
             number = (now_ns + IST_OFFSET_NS) // window.length_ns
             counted_number, count = self._counts.get(key, (number, 0))
             if counted_number != number:
                 count = 0
-            if count >= window.limit:
-                return False
-            spent.append((key, (number, count + 1)))
+            if count + weight > window.limit:
+                return TOO_MANY if window.length_ns == NS_PER_SECOND else TOO_MANY_ORDERS
+            spent.append((key, (number, count + weight)))
         self._counts.update(spent)
-        return True
+        return None
 
 
-def _windows(rate_class: RateClass, is_placement: bool) -> Iterator[Window]:
-    yield PER_SECOND[rate_class]
-    if is_placement:
-        yield from PLACEMENTS
+def _windows(rate_class: RateClass, orders: int) -> Iterator[tuple[Window, int]]:
+    yield PER_SECOND[rate_class], 1
+    if orders:
+        yield PER_MINUTE, 1
+        yield PER_DAY, orders

@@ -1,5 +1,5 @@
 from patang.domain.market import NS_PER_SECOND
-from patang.sandbox.limits import RateLimiter
+from patang.sandbox.limits import TOO_MANY, TOO_MANY_ORDERS, RateLimiter
 from patang.sandbox.settings import DEFAULT_START_NS as NOW
 from patang.wire.endpoints import RateClass
 
@@ -32,17 +32,32 @@ def test_placements_are_also_capped_by_minute_and_day():
     limiter = RateLimiter()
     per_minute = [
         sum(
-            admitted(limiter, 10, RateClass.ORDER, NOW + second * NS_PER_SECOND, is_placement=True)
+            admitted(limiter, 10, RateClass.ORDER, NOW + second * NS_PER_SECOND, orders=1)
             for second in range(minute * 60, minute * 60 + 60)
         )
         for minute in range(14)
     ]
     assert per_minute == [400] * 12 + [200, 0]
     next_day = NOW + 86_400 * NS_PER_SECOND
-    assert limiter.admit("caller", RateClass.ORDER, next_day, is_placement=True)
+    assert limiter.admit("caller", RateClass.ORDER, next_day, orders=1)
 
 
 def test_modifications_and_cancels_do_not_count_as_placements():
     limiter = RateLimiter()
     for second in range(45):
         assert admitted(limiter, 10, RateClass.ORDER, NOW + second * NS_PER_SECOND) == 10
+
+
+def test_an_iceberg_is_one_request_but_all_its_legs_of_the_day():
+    limiter = RateLimiter()
+    placed = [
+        limiter.refusal("caller", RateClass.ORDER, NOW + number * NS_PER_SECOND, orders=50)
+        for number in range(101)
+    ]
+    assert placed == [None] * 100 + [TOO_MANY_ORDERS]
+
+
+def test_a_full_second_and_a_full_day_are_told_apart():
+    limiter = RateLimiter()
+    told = {limiter.refusal("caller", RateClass.ORDER, NOW, orders=1) for _ in range(11)}
+    assert told == {None, TOO_MANY}
