@@ -25,9 +25,6 @@ Hours = tuple[int, int]
 _OPENING_SHARE = 0.25
 """The step over night, as a share of a day's volatility."""
 
-_LIMIT = 0.195
-"""How far a share's price goes in a day: inside the band of 20 percent."""
-
 _NOT_RUNNING, _RISING, _FALLING = 0, 6, 1
 """Numbers of drivers that stand for all of their kind in ``Tide.at``."""
 
@@ -36,6 +33,7 @@ class Paths:
     """The drivers' prices of one day, in rupees, from ``start_ns`` on; asked in any order.
 
     ``hours`` gives the trading hours of each exchange that drivers name; (0, 0) when it is closed.
+    ``limits`` is how far each driver goes from its close in a day, as a share.
     """
 
     def __init__(
@@ -45,6 +43,7 @@ class Paths:
         hours: Mapping[Exchange, Hours],
         tide: Tide,
         seed: str,
+        limits: "Floats",
     ) -> None:
         self.drivers = drivers
         self.closes = closes
@@ -64,7 +63,7 @@ class Paths:
         self._beta = np.array([one.beta for one in drivers])
         self._runs = np.arange(len(drivers)) % 5 == 1
         self._is_even = np.arange(len(drivers)) % 2 == 0
-        self._lowest, self._highest = closes * (1 - _LIMIT), closes * (1 + _LIMIT)
+        self._lowest, self._highest = closes * (1 - limits), closes * (1 + limits)
         self._indices = _Indices(drivers, closes)
         self._walk = np.zeros(len(drivers))
         self._drawn: list[Floats] = []

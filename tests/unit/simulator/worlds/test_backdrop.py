@@ -213,6 +213,18 @@ def test_a_quote_has_the_band_of_its_day(scene):
     assert scene.quote(NIFTY, NOW).upper_circuit == 0
 
 
+@pytest.mark.parametrize("regime", [Regime.CRASH, Regime.CIRCUIT])
+def test_prices_stay_inside_the_bands_that_are_shown(regime):
+    scene = backdrop(seed=2, size=600, regime=regime)
+    seen = 0
+    for one in scene.instruments:
+        if one.is_tradable and one.strike is None:
+            quote = scene.quote(one.id, at_ist(ON, 15, 10))
+            assert quote.lower_circuit <= quote.low <= quote.high <= quote.upper_circuit, one.id
+            seen += abs(quote.last_price / quote.close - 1) > Decimal("0.07")
+    assert seen > 10
+
+
 def test_the_next_day_goes_on_from_the_close():
     scene = backdrop(seed=3)
     name = InstrumentId("CDS:USDINR26DECFUT")
