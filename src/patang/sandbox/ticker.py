@@ -79,7 +79,7 @@ class Ticker:
             for one in self._subscribers
             if (one.user_id, one.api_key) == (user_id, api_key) and one.close_code is None
         ]
-        for one in held[: len(held) + 1 - self.limits.connections_max]:
+        for one in held[: max(0, len(held) + 1 - self.limits.connections_max)]:
             one.close(REPLACED)
         self._count += 1
         subscriber = Subscriber(

@@ -228,6 +228,13 @@ async def test_limits_are_settings(prices):
     assert first.close_code == REPLACED
 
 
+@pytest.mark.parametrize("most", [1, 2, 5])
+async def test_as_many_connections_stand_as_the_limit_says(prices, most):
+    ticker = Ticker(TickerLimits(connections_max=most))
+    made = [ticker.connect("AB1234", "key", prices) for _ in range(8)]
+    assert [one.close_code for one in made] == [REPLACED] * (8 - most) + [None] * most
+
+
 @pytest.mark.parametrize("field", ["tokens_max", "connections_max", "token_interval_ns"])
 def test_limits_make_sense(field):
     with pytest.raises(InvalidValue, match=field):
