@@ -85,6 +85,13 @@ class _Percent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
 
 
+class _Haircut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    effective_from: date
+    percent: Decimal
+    source: str
+    only: list[str] = []
+
+
 class Scan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One kind's parameters, in percent; see the table for each."""
 
@@ -114,6 +121,7 @@ class _Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cash: list[_Cash]
     delivery: list[_Percent]
+    haircut: list[_Haircut]
     scan: list[Scan]
     expiry_day: list[_Percent]
     expiry_spread: list[_ExpirySpread]
@@ -187,6 +195,20 @@ def delivery_rate(on: date) -> Decimal:
     rows = _table().delivery
     begun = [row for row in rows if row.effective_from <= on] or rows[:1]
     return begun[-1].percent / 100
+
+
+def is_liquid(symbol: str) -> bool:
+    """Whether a pledged share counts as liquid collateral: funds of overnight money do."""
+    return any(symbol in row.only for row in _table().haircut)
+
+
+@lru_cache(maxsize=256)
+def collateral_rate(symbol: str, on: date) -> Decimal:
+    """Share of a pledged share's value that counts as collateral."""
+    rows = [row for row in _table().haircut if symbol in row.only]
+    rows = rows or [row for row in _table().haircut if not row.only]
+    begun = [row for row in rows if row.effective_from <= on] or rows[:1]
+    return 1 - begun[-1].percent / 100
 
 
 @lru_cache(maxsize=64)

@@ -99,7 +99,7 @@ def _tax_name(instrument: Instrument | None) -> str:
 
 
 def _equity(funds: Funds) -> SegmentRow:
-    """``debits`` is what ``net`` lacks of cash and collateral; losses are positive there."""
+    """``debits`` is what ``net`` lacks of what there is; losses are positive there."""
     net = json_number(funds.available)
     cash = funds.opening + funds.payin
     return SegmentRow(
@@ -107,12 +107,13 @@ def _equity(funds: Funds) -> SegmentRow:
         available=AvailableRow(
             cash=json_number(cash),
             opening_balance=json_number(funds.opening),
+            adhoc_margin=json_number(funds.adhoc_margin),
             live_balance=json_number(funds.available - funds.collateral),
             collateral=json_number(funds.collateral),
             intraday_payin=json_number(funds.payin),
         ),
         utilised=UtilisedRow(
-            debits=json_number(cash + funds.collateral - funds.available),
+            debits=json_number(cash + funds.collateral + funds.adhoc_margin - funds.available),
             exposure=json_number(funds.exposure),
             m2m_realised=json_number(-funds.realised),
             m2m_unrealised=json_number(-funds.unrealised),
@@ -120,7 +121,8 @@ def _equity(funds: Funds) -> SegmentRow:
             payout=json_number(funds.payout),
             span=json_number(funds.span),
             holding_sales=json_number(funds.holding_sales),
-            stock_collateral=json_number(funds.collateral),
+            liquid_collateral=json_number(funds.liquid_collateral),
+            stock_collateral=json_number(funds.collateral - funds.liquid_collateral),
             delivery=json_number(funds.delivery),
         ),
     )

@@ -11,15 +11,17 @@ from patang.rules.margins import (
     DerivativeMargin,
     Leg,
     cash_rate,
+    collateral_rate,
     delivery_rate,
     group_margin,
     group_of,
     is_derivative,
+    is_liquid,
     is_option,
 )
 from patang.simulator.accounts.holdings import Holding
 from patang.simulator.accounts.ledger import Entry
-from patang.simulator.accounts.marks import Marks
+from patang.simulator.accounts.marks import Marks, PriceOf
 from patang.simulator.accounts.position import AccountPosition
 from patang.simulator.accounts.slot import Pledge, Slot
 from patang.simulator.orders import SimOrder, SimTrade
@@ -32,12 +34,12 @@ Key = tuple[InstrumentId, Product]
 class Funds(msgspec.Struct, frozen=True, kw_only=True):
     """Rupees of the moment.
 
-    ``available`` = opening + payin - payout + collateral + realised + holding_sales - delivery -
-    margin_used. ``margin_used`` has ``span``, ``exposure`` and ``option_premium`` in it: premiums
-    paid today less those received. ``delivery`` is the part of ``holding_sales`` that stays blocked
-    until it has settled. ``cash`` is the ledger's balance as if all of today's trades had moved
-    their whole value. ``unrealised`` is the open positions' profit at last prices, a future's since
-    the last close; it neither adds to ``available`` nor lessens it.
+    ``available`` = opening + payin - payout + collateral + adhoc_margin + realised + holding_sales
+    - delivery - margin_used. ``margin_used`` has ``span``, ``exposure`` and ``option_premium`` in
+    it: premiums paid today less those received. ``delivery`` is the part of ``holding_sales`` that
+    stays blocked until it has settled. ``cash`` is the ledger's balance as if all of today's trades
+    had moved their whole value. ``unrealised`` is the open positions' profit at last prices, a
+    future's since the last close; it neither adds to ``available`` nor lessens it.
     """
 
     opening: Decimal
@@ -54,6 +56,20 @@ class Funds(msgspec.Struct, frozen=True, kw_only=True):
     payin: Decimal = ZERO
     payout: Decimal = ZERO
     collateral: Decimal = ZERO
+    liquid_collateral: Decimal = ZERO
+    adhoc_margin: Decimal = ZERO
+
+
+class Collateral(msgspec.Struct, frozen=True, kw_only=True):
+    """Rupees that pledged shares count for, by kind."""
+
+    stock: Decimal = ZERO
+    liquid: Decimal = ZERO
+
+    @property
+    def total(self) -> Decimal:
+        """Both together."""
+        return self.stock + self.liquid
 
 
 class ContractMargin(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +115,11 @@ class Account:
         """Everything that ever moved ``opening``, oldest first."""
         self.payin = ZERO
         self.payout = ZERO
-        self.collateral = ZERO
+        self.adhoc_margin = ZERO
+        """Rupees that the broker lets the user block on top, for the day."""
+        self.pledge_requests = 0
+        """Requests to pledge or release shares today, each with its fee."""
+        self._collateral = Collateral()
         self._marks = marks
         self._slots: dict[Key, Slot] = {}
         self._groups: dict[str, dict[Key, Slot]] = {}
@@ -240,7 +260,7 @@ class Account:
     def balance(self) -> Decimal:
         """Rupees that margins can be blocked from, to the paisa."""
         sales = self._sales * (1 - delivery_rate(self._marks.today)) if self._sales else ZERO
-        moved = self.payin - self.payout + self.collateral
+        moved = self.payin - self.payout + self._collateral.total + self.adhoc_margin
         return to_paisa(self.opening + moved + self._realised + sales)
 
     @property
@@ -300,8 +320,26 @@ class Account:
             delivery=to_paisa(delivery),
             payin=self.payin,
             payout=self.payout,
-            collateral=self.collateral,
+            collateral=self._collateral.total,
+            liquid_collateral=self._collateral.liquid,
+            adhoc_margin=self.adhoc_margin,
         )
+
+    def value_collateral(self, price_of: PriceOf | None = None) -> None:
+        """Value the pledged shares at ``price_of`` (the previous close), less their haircut."""
+        marks = self._marks
+        price_of = price_of or marks.previous_close
+        stock = liquid = ZERO
+        for name, holding in self.holdings.items():
+            if holding.collateral_quantity:
+                symbol = marks.instrument(name).symbol
+                value = price_of(name) * holding.collateral_quantity
+                counted = to_paisa(value * collateral_rate(symbol, marks.today))
+                if is_liquid(symbol):
+                    liquid += counted
+                else:
+                    stock += counted
+        self._collateral = Collateral(stock=stock, liquid=liquid)
 
     def post(self, entry: Entry) -> None:
         """Put an entry into the ledger: it moves the balance that the day began with."""
@@ -322,7 +360,8 @@ class Account:
         self._margins.clear()
         self._realised = self._blocked = self._premium = self._sales = ZERO
         self._scanned = DerivativeMargin()
-        self.payin = self.payout = ZERO
+        self.payin = self.payout = self.adhoc_margin = ZERO
+        self.pledge_requests = 0
         self.cash = self.opening
         for position in carried:
             self.put_position(position)

@@ -138,6 +138,40 @@ class BackOffice:
             )
         account.payout += amount
 
+    def grant(self, user_id: str, amount: Decimal) -> None:
+        """Let the user block so much more for the rest of the day; zero takes it back."""
+        if not amount >= 0:
+            raise InvalidValue("amount", f"{amount} is negative.")
+        self.account(user_id).adhoc_margin = amount
+
+    def pledge(self, user_id: str, instrument: InstrumentId, quantity: int) -> None:
+        """Let ``quantity`` settled shares in all serve as collateral; fewer than before releases.
+
+        They count at the previous close less a haircut, and cannot be sold meanwhile. Each request
+        costs a fee at the day's end. Source: Zerodha, charges, pledging.
+
+        Raises:
+            Refused: more than is free, or shares whose collateral is in use.
+        """
+        account = self.account(user_id)
+        holding = account.holdings.get(instrument)
+        free = 0
+        if holding is not None:
+            free = account.deliverable(instrument) + holding.collateral_quantity
+            free = min(free, holding.quantity)
+        if holding is None or not 0 <= quantity <= free:
+            raise Refused("HoldingException", f"{free} of {instrument} can be pledged.")
+        before = account.available
+        account.holdings[instrument] = msgspec.structs.replace(
+            holding, collateral_quantity=quantity
+        )
+        account.value_collateral()
+        if account.available < min(before, ZERO):
+            account.holdings[instrument] = holding
+            account.value_collateral()
+            raise Refused("MarginException", f"The collateral of {instrument} is in use.")
+        account.pledge_requests += 1
+
     # --- the depository ---------------------------------------------------------------------------
 
     def authorise(

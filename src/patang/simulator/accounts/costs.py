@@ -74,7 +74,8 @@ def fees(account: Account, on: date) -> list[Fee]:
     """The day's charges outside the contract notes.
 
     They are for sales out of the demat, and for each executed order that the broker placed: its
-    risk desk's exits, and what a dealer took by telephone. Source: Zerodha, charges.
+    risk desk's exits, and what a dealer took by telephone; and for pledges. Source: Zerodha,
+    charges.
     """
     found: list[Fee] = []
     for instrument in sold_out_of_demat(account):
@@ -86,6 +87,10 @@ def fees(account: Account, on: date) -> list[Fee]:
         amount = to_paisa(fee_with_gst("square_off", on) * len(placed))
         text = f"Square-off or call and trade, {len(placed)} orders"
         found.append(Fee(name="square_off", amount=amount, text=text))
+    if account.pledge_requests:
+        amount = to_paisa(fee_with_gst("margin_pledge", on) * account.pledge_requests)
+        text = f"Pledging, {account.pledge_requests} requests"
+        found.append(Fee(name="pledge", amount=amount, text=text))
     return found
 
 

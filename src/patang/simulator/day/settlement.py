@@ -117,6 +117,7 @@ class _Settlement:
             self._post(EntryKind.DELIVERY_TAX, -to_rupee(self._tax), "STT at expiry")
         self._deliver()
         account.begin_day(self._carried)
+        account.value_collateral(self._closing_price)
 
     # --- positions --------------------------------------------------------------------------------
 
