@@ -35,15 +35,34 @@ def test_exchange_calendars_has_the_same_days() -> None:
     assert days - OURS == set()
 
 
-def test_pandas_market_calendars_has_the_same_days_and_hours() -> None:
-    schedule = pandas_market_calendars.get_calendar("NSE").schedule(FIRST, LAST)
+@pytest.mark.parametrize(("exchange", "missing"), [("NSE", BUDGETS), ("BSE", BUDGETS | {MUHURAT})])
+def test_pandas_market_calendars_has_the_same_days_and_hours(
+    exchange: str, missing: set[date]
+) -> None:
+    schedule = pandas_market_calendars.get_calendar(exchange).schedule(FIRST, LAST)
     days = {session.date() for session in schedule.index}
-    assert OURS - days == BUDGETS
+    assert OURS - days == missing
     assert days - OURS == set()
     for row in schedule.itertuples():
-        session = NSE.session(row.Index.date())
+        session = Calendar.load(exchange).session(row.Index.date())
         assert session is not None
         theirs = [at.tz_convert("Asia/Kolkata") for at in (row.market_open, row.market_close)]
         assert [format_ist(session.open_ns), format_ist(session.close_ns)] == [
             at.strftime("%Y-%m-%d %H:%M:%S") for at in theirs
         ]
+
+
+def test_neither_library_knows_derivatives_currency_or_commodities() -> None:
+    ours = {"NFO", "BFO", "CDS", "BCD", "MCX", "NCO"}
+    assert not ours & set(pandas_market_calendars.get_calendar_names())
+    assert not ours & set(exchange_calendars.get_calendar_names())
+
+
+def test_neither_library_ends_a_share_with_derivatives_for_its_closing_auction() -> None:
+    day = date(2026, 11, 20)
+    ours = NSE.session(day, closing_auction=True)
+    assert ours is not None
+    schedule = exchange_calendars.get_calendar("XBOM", start=FIRST, end=LAST)
+    theirs = schedule.session_close(day.isoformat()).tz_convert("Asia/Kolkata")
+    assert format_ist(ours.close_ns) == "2026-11-20 15:15:00"
+    assert theirs.strftime("%H:%M") == "15:30"

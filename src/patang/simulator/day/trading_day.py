@@ -29,7 +29,7 @@ from patang.simulator.day.square_off import square_off
 from patang.simulator.day.timetable import DERIVATIVES, EQUITY, SHARES, Timetable, Timetables
 from patang.simulator.exchange import Exchange
 from patang.simulator.orders import KiteStatus, SimOrder
-from patang.simulator.venue import Venue
+from patang.simulator.venue import COLLECTING, Venue
 from patang.simulator.worlds.seeded import RandomSource
 
 INDICES = (InstrumentId("NSE:NIFTY 50"), InstrumentId("BSE:SENSEX"))
@@ -290,10 +290,12 @@ class TradingDay:
         was = self._phases[timetable]
         self._show(timetable, kind, at_ns)
         self._leave(timetable, was, kind, at_ns)
+        # An entry that trading follows at once has its auction then.
+        is_opening = kind is PhaseKind.CONTINUOUS and was in COLLECTING
         for venue in self._venues[timetable]:
-            if kind is PhaseKind.PRE_OPEN_MATCHING:
+            if is_opening or kind is PhaseKind.PRE_OPEN_MATCHING:
                 self._open_auction(venue, at_ns)
-            elif kind is PhaseKind.CONTINUOUS:
+            if kind is PhaseKind.CONTINUOUS:
                 self.exchange.floor.run_triggers(venue, at_ns)
             elif kind is PhaseKind.AUCTION_REFERENCE:
                 self._enter_auction(venue, at_ns)
