@@ -34,7 +34,8 @@ def fast(start_sandbox):
 def test_the_ready_file_tells_all_and_only_to_its_owner(fast):
     assert stat.S_IMODE(os.stat(fast.ready_path).st_mode) == 0o600
     assert set(fast.ready) == {
-        "root", "ws", "api_key", "api_secret", "login_url", "users", "clock",
+        "root", "control", "ws", "api_key", "api_secret", "login_url", "users", "clock",
+        "apps", "certificate",
     }  # fmt: skip
     assert [user["user_id"] for user in fast.ready["users"]] == ["AB1234", "CD5678"]
     assert fast.ready["clock"]["speed"] == 60

@@ -42,7 +42,7 @@ async def sandbox(
     pace of real time unless `--speed` says otherwise. It lives through one trading day after the
     other until it is stopped. It listens on 127.0.0.1 only. When it is ready it prints, and writes
     to the ready file, where it listens and how to log in. A second port, the control port, moves
-    the clock, makes faults and tells the truth; it knows no password either.
+    the clock, makes faults and tells the truth, to whoever asks on this machine.
 
     For example:
 
