@@ -72,6 +72,7 @@ class _Tax(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buy: Decimal = ZERO
     sell: Decimal = ZERO
     exercise: Decimal = ZERO
+    only: list[str] = []
 
 
 class _ExchangeFee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,6 +98,11 @@ class _Flat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     percent: Decimal
 
 
+class _SebiFee(_Flat, frozen=True, forbid_unknown_fields=True):
+    segments: list[Segment] = []
+    only: list[str] = []
+
+
 class _Fee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     effective_from: date
     name: str
@@ -108,7 +114,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     brokerage: list[_Brokerage]
     transaction_tax: list[_Tax]
     exchange_fee: list[_ExchangeFee]
-    sebi_fee: list[_Flat]
+    sebi_fee: list[_SebiFee]
     stamp_duty: list[_Stamp]
     gst: list[_Flat]
     fee: list[_Fee]
@@ -120,7 +126,13 @@ class _Dated(Protocol):
     def effective_from(self) -> date: ...
 
 
+class _Named(Protocol):
+    @property
+    def only(self) -> list[str]: ...
+
+
 Row = TypeVar("Row", bound=_Dated)
+Named = TypeVar("Named", bound=_Named)
 
 
 @cache
@@ -164,7 +176,9 @@ def segment_of(exchange: Exchange, kind: InstrumentType, product: Product) -> Se
 def rates_for(
     exchange: Exchange, kind: InstrumentType, product: Product, only: str, on: date
 ) -> Rates:
-    """The rates of one day. ``only`` is a BSE share's group or a BSE option's underlying, or "".
+    """The rates of one day.
+
+    ``only`` is a BSE share's group, the underlying of a BSE option or a commodity's name, or "".
 
     Raises:
         InvalidValue: the product cannot be traded there.
@@ -179,13 +193,15 @@ def rates_of(segment: Segment, exchange: Exchange, only: str, on: date) -> Rates
     """The rates of a segment on one day; as ``rates_for``."""
     table = _table()
     brokerage = _newest([row for row in table.brokerage if segment in row.segments], on, segment)
-    tax = _newest([row for row in table.transaction_tax if segment in row.segments], on, segment)
+    taxes = [row for row in table.transaction_tax if segment in row.segments]
+    tax = _newest(_for_name(taxes, only), on, segment)
     stamp = _newest([row for row in table.stamp_duty if segment in row.segments], on, segment)
     fees = [
         row for row in table.exchange_fee if row.exchange is exchange and segment in row.segments
     ]
-    special = [row for row in fees if only in row.only]
-    fee = _newest(special or [row for row in fees if not row.only], on, f"{segment} on {exchange}")
+    fee = _newest(_for_name(fees, only), on, f"{segment} on {exchange}")
+    sebi_fees = [row for row in table.sebi_fee if not row.segments or segment in row.segments]
+    sebi_fee = _newest(_for_name(sebi_fees, only), on, "the SEBI fee")
     return Rates(
         segment=segment,
         brokerage=_fraction(brokerage.percent),
@@ -196,10 +212,16 @@ def rates_of(segment: Segment, exchange: Exchange, only: str, on: date) -> Rates
         exercise_tax=_fraction(tax.exercise),
         exchange_fee=_fraction(fee.fee),
         ipft=_fraction(fee.ipft),
-        sebi_fee=_fraction(_newest(table.sebi_fee, on, "the SEBI fee").percent),
+        sebi_fee=_fraction(sebi_fee.percent),
         stamp_duty=_fraction(stamp.percent),
         gst=gst_on(on),
     )
+
+
+def _for_name(rows: Sequence[Named], only: str) -> list[Named]:
+    """The rows for one group or underlying where there are such, else those for all."""
+    special = [row for row in rows if only in row.only]
+    return special or [row for row in rows if not row.only]
 
 
 def gst_on(on: date) -> Decimal:

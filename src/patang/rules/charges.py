@@ -17,6 +17,8 @@ from patang.domain.money import ZERO, to_paisa, to_rupee
 from patang.rules.charge_table import Rates, fixed_fee, gst_on, mtf_interest_on, rates_for
 from patang.rules.ist import ist_date
 
+_BY_NAME = (Exchange.BFO, Exchange.MCX, Exchange.NCO)
+
 
 class Charges(msgspec.Struct, frozen=True, kw_only=True):
     """Rupees charged. ``transaction_tax`` is STT or CTT, ``exchange_fee`` includes IPFT."""
@@ -147,8 +149,9 @@ def mtf_interest(funded: Decimal, days: int, on: date) -> Decimal:
 
 def rates_of_order(instrument: Instrument, product: Product, group: str, on: date) -> Rates:
     """The day's rates for an order; raises as ``order_charges`` does."""
-    # Only a BSE option's fee depends on its underlying; the name would fill the cache elsewhere.
-    only = instrument.name if instrument.exchange is Exchange.BFO else group
+    # A BSE option's fee and a commodity's taxes depend on the underlying; elsewhere the name would
+    # only fill the cache.
+    only = instrument.name if instrument.exchange in _BY_NAME else group
     return rates_for(instrument.exchange, instrument.instrument_type, product, only, on)
 
 

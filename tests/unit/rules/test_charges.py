@@ -355,3 +355,13 @@ def test_what_cannot_be_charged_is_refused_by_name(
 def test_a_day_before_the_table_has_no_rate() -> None:
     with pytest.raises(RateUnknown, match=r"2023-03-31.*begins on 2023-04-01"):
         order_charges(SHARE, Product.CNC, Side.BUY, 1, D(1), date(2023, 3, 31))
+
+
+def test_agricultural_contracts_pay_no_tax_and_a_tenth_of_the_sebi_fee() -> None:
+    cotton = contract("MCX", "FUT", name="COTTONCNDY", multiplier=48)
+    gold = contract("MCX", "FUT", name="GOLD", multiplier=48)
+    taxed = order_charges(gold, Product.NRML, Side.SELL, 1, D(1000), NOW)
+    free = order_charges(cotton, Product.NRML, Side.SELL, 1, D(1000), NOW)
+    assert (taxed.transaction_tax, free.transaction_tax) == (D("4.8"), 0)
+    assert free.sebi_fee == taxed.sebi_fee / 10
+    assert free.exchange_fee == taxed.exchange_fee
