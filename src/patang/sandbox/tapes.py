@@ -35,6 +35,7 @@ DEPTH = 5
 _TIME_NAMES = ("time", "time_ns", "date")
 _BAR = ("open", "high", "low", "close", "volume")
 _MOST = 1 << 62
+_DIGITS = 18
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -87,9 +88,11 @@ class _Row:
         self._cells = cells
 
     def fault(self, field: str, cause: str, remedy: str = "") -> TapeError:
+        """What is wrong with a cell of this row."""
         return TapeError(self._path, self._number, field, cause, remedy)
 
     def text(self, field: str) -> str:
+        """The cell as text, empty where there is none."""
         value = self._cells.get(field)
         return "" if value is None else str(value).strip()
 
@@ -110,6 +113,8 @@ class _Row:
         text = self.text(field)
         if not text and absent is not None:
             return absent
+        if text.isascii() and text.isdecimal() and len(text) < _DIGITS:
+            return int(text)
         try:
             number = Decimal(text)
         except InvalidOperation:
@@ -232,10 +237,11 @@ class _Reading:
         steps = [after - before for before, after in pairwise(times)]
         length_ns = min(steps, default=60_000_000_000)
         events: list[TapeEvent] = []
+        ticks_of = _Ticks(instrument)
         for row, start_ns, gap_ns in zip(rows, times, [*steps, length_ns], strict=True):
             if not gap_ns:
                 raise row.fault(self._time_field, "two bars begin then.", "Keep one of them.")
-            open_, high, low, close = (_ticks(row, instrument, name) for name in _BAR[:4])
+            open_, high, low, close = (ticks_of.of(row, name) for name in _BAR[:4])
             if not low <= min(open_, close) <= max(open_, close) <= high:
                 raise row.fault("high", "high and low do not enclose open and close.")
             oi = row.count("oi", absent=0) if row.text("oi") else None
@@ -247,9 +253,10 @@ class _Reading:
         self, instrument: Instrument, rows: list[_Row], times: list[int], has_depth: bool
     ) -> tuple[TapeEvent, ...]:
         events: list[TapeEvent] = []
+        ticks_of = _Ticks(instrument)
         day, volume = None, 0
         for row, at_ns in zip(rows, times, strict=True):
-            last = _ticks(row, instrument, "last_price")
+            last = ticks_of.of(row, "last_price")
             quantity = row.count("last_quantity", absent=0)
             today = ist_date(at_ns)
             if row.text("volume"):
@@ -264,7 +271,7 @@ class _Reading:
             day = today
             bids, asks = quoted_about(last, quantity)
             if has_depth:
-                bids, asks = _side(row, instrument, "bid"), _side(row, instrument, "ask")
+                bids, asks = _side(row, ticks_of, "bid"), _side(row, ticks_of, "ask")
             if bids and asks and bids[0][0] >= asks[0][0]:
                 raise row.fault("bid_price_1", "the best bid is not below the best offer.")
             oi = row.count("oi") if row.text("oi") else None
@@ -272,25 +279,38 @@ class _Reading:
         return tuple(events)
 
 
-def _ticks(row: _Row, instrument: Instrument, field: str) -> int:
-    price = row.price(field)
-    if not instrument.is_on_tick(price):
-        raise row.fault(
-            field,
-            f"{price} is not a multiple of the tick size {instrument.tick_size}"
-            f" of {instrument.id}.",
-        )
-    return instrument.to_ticks(price)
+class _Ticks:
+    """Prices of one instrument in ticks; each text is worked out once, as prices repeat."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self._instrument = instrument
+        self._known: dict[str, int] = {}
+
+    def of(self, row: _Row, field: str) -> int:
+        """The ticks of a cell; raises ``TapeError`` for what is no price, or off the tick."""
+        text = row.text(field)
+        known = self._known.get(text)
+        if known is not None:
+            return known
+        price, instrument = row.price(field), self._instrument
+        if not instrument.is_on_tick(price):
+            raise row.fault(
+                field,
+                f"{price} is not a multiple of the tick size {instrument.tick_size}"
+                f" of {instrument.id}.",
+            )
+        ticks = self._known[text] = instrument.to_ticks(price)
+        return ticks
 
 
-def _side(row: _Row, instrument: Instrument, side: str) -> Shown:
+def _side(row: _Row, ticks_of: _Ticks, side: str) -> Shown:
     levels: list[tuple[int, int]] = []
     for number in range(1, DEPTH + 1):
         quantity = row.count(f"{side}_quantity_{number}", absent=0)
         if not quantity:
             continue
         field = f"{side}_price_{number}"
-        ticks = _ticks(row, instrument, field)
+        ticks = ticks_of.of(row, field)
         if levels and (ticks >= levels[-1][0] if side == "bid" else ticks <= levels[-1][0]):
             raise row.fault(field, "levels stand best first, each price once.")
         levels.append((ticks, quantity))

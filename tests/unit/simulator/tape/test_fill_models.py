@@ -260,3 +260,26 @@ def test_a_day_that_no_calendar_knows_is_always_open():
     )
     assert made.day is None
     assert made.exchange.last_price(SHARE.id) == Decimal(50)
+
+
+@BOTH
+def test_shares_and_cash_are_conserved_between_users_and_the_tape(model):
+    events = [
+        event(n, 1000 + (n * 7) % 9, n % 4 * 10, (996 + n % 5, 20 + n), (1005 + n % 4, 30))
+        for n in range(60)
+    ]
+    made = market(model, *events)
+    for second in range(1, 50, 7):
+        if second % 2:
+            place(made, Side.BUY, 1008, 30, second)
+        else:
+            place(made, Side.SELL, 996, 20, second)
+    made.advance(OPEN + 60 * SECOND)
+    exchange = made.exchange
+    trades = exchange.trades("AB1234")
+    assert len(trades) > 3
+    agents = exchange.floor.agents.values()
+    shares = sum(one.quantity * one.side.sign for one in trades)
+    cash = sum(SHARE.to_ticks(one.price) * one.quantity * -one.side.sign for one in trades)
+    assert sum(one.shares for one in agents) + shares == 0
+    assert sum(one.cash_ticks for one in agents) + cash == 0
