@@ -60,7 +60,8 @@ class Chain:
         )
         self.has_puts = bool((self.sign < 0).any())
         self._contracts: Integers = np.flatnonzero(self.kind >= FUTURE)
-        self._options: Integers = np.flatnonzero(self.kind == OPTION)
+        self.options: Integers = np.flatnonzero(self.kind == OPTION)
+        """Places of the options among the rows."""
         forwards = [
             settles_ns(one.exchange, date.fromordinal(listing.forward_of[row]))
             if listing.forward_of[row]
@@ -70,17 +71,17 @@ class Chain:
         self._forward_ns: NDArray[np.int64] = np.array(forwards, dtype=np.int64)[self._contracts]
         carry = np.array([drivers[number].carry for number in self.driver.tolist()])
         self._carry: Floats = carry[self._contracts]
-        options = [instruments[place] for place in self._options.tolist()]
+        options = [instruments[place] for place in self.options.tolist()]
         self._strike: Floats = np.array([float(one.strike or 0) for one in options])
         self._expiry_ns: NDArray[np.int64] = np.array(
             [_expiry_ns(one) for one in options], dtype=np.int64
         )
-        self._option_sign: Floats = self.sign[self._options]
+        self._option_sign: Floats = self.sign[self.options]
         volatility = np.array([drivers[number].volatility for number in self.driver.tolist()])
-        self._base: Floats = volatility[self._options]
+        self._base: Floats = volatility[self.options]
         self.volatility: Floats = self._base.copy()
-        """Of the options among the rows, a year; see ``smile``."""
-        self._place_in_contracts: Integers = np.searchsorted(self._contracts, self._options)
+        """Of the options, a year; see ``smile``."""
+        self._place_in_contracts: Integers = np.searchsorted(self._contracts, self.options)
 
     def own(self, prices: "Floats") -> "Floats":
         """The prices of the rows' own drivers, in the rows' units."""
@@ -94,11 +95,11 @@ class Chain:
 
     def smile(self, own: "Floats", at_ns: int) -> None:
         """Give each option the volatility of its place among the strikes, as of an instant."""
-        if not len(self._options):
+        if not len(self.options):
             return
         years = np.maximum((self._expiry_ns - at_ns) / _YEAR_NS, _LEAST_YEARS)
         reach = self._base * np.sqrt(years)
-        place = np.log(self._strike / own[self._options]) / reach
+        place = np.log(self._strike / own[self.options]) / reach
         place = np.clip(place, -_WIDEST, _WIDEST)
         bent = self._base * (1.0 - _SKEW * place + _SMILE * place * place)
         self.volatility = np.clip(bent, _LOWEST_VOLATILITY, _HIGHEST_VOLATILITY)
@@ -114,9 +115,9 @@ class Chain:
         years = np.maximum((self._forward_ns - at_ns) / _YEAR_NS, 0.0)
         forward = own[..., self._contracts] * np.exp(self._carry * years)
         worth[..., self._contracts] = forward
-        if len(self._options):
+        if len(self.options):
             left = np.maximum((self._expiry_ns - at_ns) / _YEAR_NS, 0.0)
-            worth[..., self._options] = option_prices(
+            worth[..., self.options] = option_prices(
                 forward[..., self._place_in_contracts],
                 self._strike,
                 left,
@@ -134,12 +135,12 @@ class Chain:
         chosen.sign = self.sign[places]
         chosen.has_puts = bool((chosen.sign < 0).any())
         chosen._contracts = np.flatnonzero(chosen.kind >= FUTURE)
-        chosen._options = np.flatnonzero(chosen.kind == OPTION)
-        chosen._place_in_contracts = np.searchsorted(chosen._contracts, chosen._options)
+        chosen.options = np.flatnonzero(chosen.kind == OPTION)
+        chosen._place_in_contracts = np.searchsorted(chosen._contracts, chosen.options)
         among_contracts = np.searchsorted(self._contracts, places[chosen._contracts])
         chosen._forward_ns = self._forward_ns[among_contracts]
         chosen._carry = self._carry[among_contracts]
-        among_options = np.searchsorted(self._options, places[chosen._options])
+        among_options = np.searchsorted(self.options, places[chosen.options])
         chosen._strike = self._strike[among_options]
         chosen._expiry_ns = self._expiry_ns[among_options]
         chosen._option_sign = self._option_sign[among_options]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from patang.domain.enums import Exchange as ExchangeName
-from patang.domain.errors import InvalidValue
+from patang.domain.errors import InvalidValue, MissingExtra
 from patang.domain.instrument import InstrumentId, instrument_id
 from patang.domain.market import NS_PER_SECOND
 from patang.rules.ist import ist_date
@@ -88,7 +88,10 @@ class _Builder:
     """Puts a large market together: a backdrop, a few books to begin with, and their people."""
 
     def __init__(self, spec: WorldSpec, listing: Listing) -> None:
-        from patang.simulator.worlds.backdrop import VectorBackdrop
+        try:
+            from patang.simulator.worlds.backdrop import VectorBackdrop
+        except ModuleNotFoundError as error:
+            raise MissingExtra("A market larger than the default one", "fast") from error
 
         self._spec = spec
         self._streams: Callable[[str], RandomSource] = SeededSource(spec.seed).split

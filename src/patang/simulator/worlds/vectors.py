@@ -7,12 +7,7 @@ that nothing depends on who looked at what, or when.
 from hashlib import shake_128
 from typing import TYPE_CHECKING, Any
 
-from patang.domain.errors import MissingExtra
-
-try:
-    import numpy as np
-except ModuleNotFoundError as error:
-    raise MissingExtra("A world of more than the default instruments", "fast") from error
+import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
 
@@ -204,6 +206,23 @@ def test_open_interest_of_a_book_goes_on():
     assert venue.oi != before
     assert venue.oi_low <= min(venue.oi, before)
     assert venue.oi_high >= max(venue.oi, before)
+
+
+def test_without_numpy_only_the_default_market_can_be_made():
+    program = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "from patang.domain.errors import MissingExtra\n"
+        "from patang.simulator.worlds.spec import WorldSpec, build_market\n"
+        f"print(len(build_market(WorldSpec(seed=1, start_ns={START})).exchange.instruments))\n"
+        "try:\n"
+        f"    build_market(WorldSpec(seed=1, start_ns={START}, universe=500))\n"
+        "except MissingExtra as error:\n"
+        "    print(error.extra)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30
+    )
+    assert (ran.stdout, ran.stderr) == ("21\nfast\n", "")
 
 
 def test_indices_are_published_while_books_trade():
