@@ -4,7 +4,7 @@ import importlib.util
 from decimal import Decimal
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -268,5 +268,10 @@ def depth(model, *, is_buy):
     return tuple((ticks, shown, count) for ticks, (shown, count) in ordered)
 
 
-Machine.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+Machine.TestCase.settings = settings(
+    max_examples=100,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 TestAgainstReference = Machine.TestCase
