@@ -96,10 +96,11 @@ def refuse_entry(
 def refuse_price(
     venue: Venue, order: SimOrder, terms: Terms | SimOrder, on: date
 ) -> Rejection | None:
-    """Limit price protection: buys above and sells below the range around the last price."""
+    """Limit price protection: buys above and sells below the range around its reference."""
     if not terms.price:
         return None
-    allowed = order_rules.lpp_range(venue.instrument, venue.last_price, on)
+    reference = venue.price(venue.protected_around_ticks or venue.last_ticks)
+    allowed = order_rules.lpp_range(venue.instrument, reference, on)
     if allowed is None:
         return None
     low, high = allowed

@@ -62,6 +62,7 @@ class Venue:
         "oi_low",
         "open_ticks",
         "phase",
+        "protected_around_ticks",
         "resting",
         "turnover_ticks",
         "upper_ticks",
@@ -85,6 +86,8 @@ class Venue:
         """Today's closing price once it is known; post-close orders trade at it."""
         self.low_edge, self.high_edge = -NO_EDGE, NO_EDGE
         """A trade at these prices or beyond them is one at the edge of the band."""
+        self.protected_around_ticks = 0
+        """What limit price protection is measured from; 0 means the last price."""
         self.is_intraday_over = False
         """Whether the broker has squared off the day's intraday positions."""
         self.lower_ticks = self._to_ticks_up(previous_close * (1 - BAND))
@@ -171,6 +174,7 @@ class Venue:
         self.open_ticks = self.high_ticks = self.low_ticks = 0
         self.volume = 0
         self.turnover_ticks = 0
+        self.protected_around_ticks = 0
         self.is_intraday_over = False
 
     def add_stop(self, order_id: str, is_buy: bool, trigger_ticks: int) -> None:

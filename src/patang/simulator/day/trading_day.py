@@ -45,6 +45,7 @@ MARKET_ORDERS_FIRST_FROM = date(2026, 9, 7)
 """Orders without a price come first in the opening auction too. Source: BSE 20260803-35."""
 
 _NS_PER_MINUTE = 60 * NS_PER_SECOND
+_PROTECTION_WINDOW_NS = 30 * NS_PER_SECOND
 _CLOSE_WINDOW_NS = 30 * _NS_PER_MINUTE
 _REFERENCE_WINDOW_NS = 15 * _NS_PER_MINUTE
 # A halt is followed by an opening auction; continuous trading resumes so long after its beginning.
@@ -164,6 +165,9 @@ class TradingDay:
             self._phases[timetable] = now
             for venue in self._venues[timetable]:
                 self._stand(venue, timetable, at_ns)
+            if session is not None and timetable.exchange in DERIVATIVES:
+                first_ns = max(at_ns, session.open_ns)
+                self._at(timetable, first_ns, partial(self._protect, timetable))
         for exchange, session in segments.items():
             self._plan_releases(exchange, session, at_ns)
         self._plan_late_bands(on, at_ns)
@@ -235,6 +239,24 @@ class TradingDay:
 
     def _release(self, exchange: ExchangeName, at_ns: int) -> None:
         self.exchange.release_amo(exchange, at_ns)
+
+    def _protect(self, timetable: Timetable, at_ns: int) -> None:
+        """Move the references of limit price protection: the mean of each half minute's trades.
+
+        A contract that did not trade keeps its own; the mean is weighted by quantity.
+        Source: NSE LPP FAQs (average of the last 30 seconds' trades, refreshed as often).
+        """
+        for venue in self._venues[timetable]:
+            name = venue.instrument.id
+            mark = self._marks.get(("protection", name))
+            if mark is not None and venue.volume > mark[0]:
+                venue.protected_around_ticks = self._average_since(venue, "protection")
+            elif not venue.protected_around_ticks:
+                venue.protected_around_ticks = venue.last_ticks
+            self._marks["protection", name] = (venue.volume, venue.turnover_ticks)
+        due_ns = at_ns + _PROTECTION_WINDOW_NS
+        if due_ns < self._sessions[timetable].close_ns:
+            self._at(timetable, due_ns, partial(self._protect, timetable))
 
     def _plan_late_bands(self, on: date, at_ns: int) -> None:
         """Futures take over the band of the closing auction while it is held.

@@ -343,6 +343,23 @@ def test_special_sessions_are_held(make_day):
     assert budget.at(12, 0).venue().phase is PhaseKind.CONTINUOUS
 
 
+def test_limit_price_protection_follows_the_trades_of_each_half_minute(make_day):
+    day = make_day().at(10, 0, 1)
+    # About the previous close of 60: 40 percent each side.
+    assert day.buy(10, "84", name=OPTION).status.value == "OPEN"
+    refused = day.buy(10, "84.05", name=OPTION)
+    assert refused.status.value == "REJECTED"
+    assert refused.status_message_raw == "17070 : The Price is out of the LPP range"
+    day.sell(10, "80", name=OPTION)
+    # The trade at 84 counts from the next half minute on.
+    assert day.buy(10, "100", name=OPTION).status.value == "REJECTED"
+    day.at(10, 0, 31)
+    assert day.buy(10, "100", name=OPTION).status.value == "OPEN"
+    assert day.sell(10, "50.30", name=OPTION, user="third").status.value == "REJECTED"
+    day.at(11, 0)
+    assert day.buy(10, "117.60", name=OPTION).status.value == "OPEN"
+
+
 def test_an_expired_contract_trades_no_more(make_day):
     day = make_day(15, 0, on=MONDAY)
     day.trade(10, "1500", name=FUTURE)
