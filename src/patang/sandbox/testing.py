@@ -10,6 +10,8 @@ of other settings or of another scope. Without a port and a thread there is ``sa
 """
 
 import asyncio
+import http.client
+import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
@@ -141,11 +143,13 @@ class SandboxServer:
 
     def request_token(self, user_id: str | None = None) -> str:
         """What the browser of a user brings back from the login page: for one exchange."""
-        import http.client
-
         query = f"&user_id={user_id or self.ready.users[0].user_id}"
         login = urlsplit(self.ready.login_url + query)
-        browser = http.client.HTTPConnection(login.netloc, timeout=10)
+        browser = (
+            http.client.HTTPSConnection(login.netloc, timeout=10, context=self._trust())
+            if self.ready.certificate
+            else http.client.HTTPConnection(login.netloc, timeout=10)
+        )
         try:
             browser.request("GET", f"{login.path}?{login.query}")
             location = browser.getresponse().getheader("location") or ""
@@ -203,6 +207,9 @@ class SandboxServer:
 
         self._server.loop.call_soon_threadsafe(act)
         return done.result()
+
+    def _trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.ready.certificate)
 
     def _await(self, answer: Coroutine[Any, Any, _Answer]) -> _Answer:
         return asyncio.run_coroutine_threadsafe(answer, self._server.loop).result()
