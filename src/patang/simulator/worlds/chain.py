@@ -53,6 +53,7 @@ class Chain:
         drivers = listing.drivers
         self.rows: Integers = np.array(rows, dtype=np.int64)
         self.driver: Integers = np.array([listing.driver_of[row] for row in rows], dtype=np.int64)
+        self.drivers, self._driver_place = np.unique(self.driver, return_inverse=True)
         self._scale: Floats = np.array([listing.scale_of[row] for row in rows])
         self.kind: Integers = np.array([_kind(one) for one in instruments], dtype=np.int64)
         self.sign: Floats = np.array(
@@ -88,9 +89,9 @@ class Chain:
         mine: Floats = prices[self.driver] * self._scale
         return mine
 
-    def own_at(self, moments: "Sequence[Floats]") -> "Floats":
-        """As ``own``, at several moments: one line of the result for each."""
-        mine: Floats = np.array([prices[self.driver] for prices in moments]) * self._scale
+    def spread(self, prices: "Floats") -> "Floats":
+        """As ``own``, from lines of prices of ``drivers`` alone, one line for each moment."""
+        mine: Floats = prices[:, self._driver_place] * self._scale
         return mine
 
     def smile(self, own: "Floats", at_ns: int) -> None:
@@ -131,6 +132,7 @@ class Chain:
         """The chain of some of the rows, given by their places in this one."""
         chosen = object.__new__(Chain)
         chosen.rows, chosen.driver = self.rows[places], self.driver[places]
+        chosen.drivers, chosen._driver_place = np.unique(chosen.driver, return_inverse=True)
         chosen._scale, chosen.kind = self._scale[places], self.kind[places]
         chosen.sign = self.sign[places]
         chosen.has_puts = bool((chosen.sign < 0).any())

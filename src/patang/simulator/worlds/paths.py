@@ -69,9 +69,7 @@ class Paths:
         self._drawn: list[Floats] = []
         self.knots: list[Floats] = []
         """Prices at each knot; a driver that follows a book has what the book showed."""
-        self.highs: list[Floats] = []
-        self.lows: list[Floats] = []
-        """Extremes from each knot to the next."""
+        self._seen: dict[int, tuple[Integers, Floats, Floats]] = {}
         self._live: dict[int, Callable[[], float]] = {}
         self._live_numbers: Integers = np.zeros(0, dtype=np.int64)
         self._seen_high: Floats = np.zeros(0)
@@ -89,6 +87,26 @@ class Paths:
         now = self._at_knots(self._interval)
         self._seen_high = now[self._live_numbers].copy()
         self._seen_low = self._seen_high.copy()
+
+    def ranges(self, numbers: "Integers", first: int, last: int) -> "tuple[Floats, Floats, Floats]":
+        """Prices of some drivers at the knots from ``first`` to ``last``, and between them.
+
+        One line for each knot; then one for each interval, of the highest and the lowest prices.
+        ``numbers`` are in ascending order, each once.
+        """
+        prices = np.array([self.knots[knot][numbers] for knot in range(first, last + 1)])
+        highs = np.maximum(prices[:-1], prices[1:])
+        lows = np.minimum(prices[:-1], prices[1:])
+        for knot in range(first, last):
+            seen = self._seen.get(knot)
+            if seen is not None:
+                live, high, low = seen
+                places = np.searchsorted(numbers, live)
+                here = places < len(numbers)
+                here[here] = numbers[places[here]] == live[here]
+                highs[knot - first, places[here]] = high[here]
+                lows[knot - first, places[here]] = low[here]
+        return prices, highs, lows
 
     def knot(self, at_ns: int) -> int:
         """The number of the last knot at or before an instant."""
@@ -146,11 +164,12 @@ class Paths:
 
     def _settle(self, knot: int, numbers: "Integers", seen: "Floats") -> None:
         """Write down what books and indices showed in the interval that ends at ``knot``."""
-        self.highs[knot - 1][numbers] = self._seen_high
-        self.lows[knot - 1][numbers] = self._seen_low
+        self._seen[knot - 1] = (numbers, self._seen_high, self._seen_low)
         shown = self._drawn[knot].copy()
         shown[numbers] = seen
         self.knots[knot] = shown
+        # What was drawn for a time that is over will not be asked for again.
+        self._drawn[knot - 1] = self.knots[knot - 1]
         self._seen_high, self._seen_low = seen.copy(), seen.copy()
 
     def _at_knots(self, knot: int) -> "Floats":
@@ -171,10 +190,6 @@ class Paths:
             prices = self._price(at_ns)
             self._drawn.append(prices)
             self.knots.append(prices)
-            if number:
-                before = self.knots[number - 1]
-                self.highs.append(np.maximum(before, prices))
-                self.lows.append(np.minimum(before, prices))
 
     def _move(self, number: int, at_ns: int) -> "Floats":
         moves = gauss(self._key, self._places, number)

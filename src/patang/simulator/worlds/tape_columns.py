@@ -286,10 +286,11 @@ class DayTape:
         """Values at the knots from ``first`` to ``last``, and the ranges between them."""
         paths = self._paths
         times = paths.knot_ns(0) + np.arange(first, last + 1)[:, None] * KNOT_NS
-        values = self._ticks(chain, chain.own_at(paths.knots[first : last + 1]), times)
-        up = chain.own_at(paths.highs[first:last])
-        down = chain.own_at(paths.lows[first:last])
-        return values, *self._extremes(chain, up, down, times[:-1], times[1:])
+        prices, highs, lows = (
+            chain.spread(one) for one in paths.ranges(chain.drivers, first, last)
+        )
+        values = self._ticks(chain, prices, times)
+        return values, *self._extremes(chain, highs, lows, times[:-1], times[1:])
 
     def _extremes(
         self,
