@@ -76,6 +76,8 @@ def test_the_clock_of_kites_port_is_the_same_clock(server):
         ({}, "body"),
         ({"advance_ns": -1}, "advance_ns"),
         ({"to_ns": 1}, "to_ns"),
+        ({"to_ns": 1 << 61}, "to_ns"),
+        ({"advance_ns": 32 * 86_400 * NS_PER_SECOND}, "advance_ns"),
         ({"advance_ns": 1, "to_ns": 2}, "to_ns"),
         ({"speed": -1}, "speed"),
         ({"advance_ns": "soon"}, "advance_ns"),

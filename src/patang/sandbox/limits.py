@@ -31,6 +31,10 @@ TOO_MANY = "Too many requests"
 TOO_MANY_ORDERS = "Maximum allowed order requests exceeded."
 
 
+_Key = tuple[str, RateClass, int]
+"""Who, for what, in windows of which length."""
+
+
 class RateLimiter:
     """Counts requests per caller and class; one more is admitted or refused, never delayed.
 
@@ -40,7 +44,7 @@ class RateLimiter:
     """
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, RateClass, int], tuple[int, int]] = {}
+        self._counts: dict[_Key, tuple[int, int]] = {}
 
     def admit(self, caller: str, rate_class: RateClass, now_ns: int, *, orders: int = 0) -> bool:
         """Count a request of ``caller`` (an API key, or an account for orders) if it fits."""
@@ -54,18 +58,28 @@ class RateLimiter:
         ``orders`` is how many a placement makes: one, or one for each leg of an iceberg. It is one
         request of its second and minute, but that many of the day.
         """
-        spent: list[tuple[tuple[str, RateClass, int], tuple[int, int]]] = []
+        spent: list[tuple[_Key, tuple[int, int]]] = []
         for window, weight in _windows(rate_class, orders):
             key = (caller, rate_class, window.length_ns)
-            number = (now_ns + IST_OFFSET_NS) // window.length_ns
-            counted_number, count = self._counts.get(key, (number, 0))
-            if counted_number != number:
-                count = 0
+            number, count = self._counted(key, now_ns)
             if count + weight > window.limit:
                 return TOO_MANY if window.length_ns == NS_PER_SECOND else TOO_MANY_ORDERS
             spent.append((key, (number, count + weight)))
         self._counts.update(spent)
         return None
+
+    def count_order(self, caller: str, now_ns: int) -> None:
+        """Count an order that a trigger placed for an account: it takes from the account's caps."""
+        for window in (PER_MINUTE, PER_DAY):
+            key = (caller, RateClass.ORDER, window.length_ns)
+            number, count = self._counted(key, now_ns)
+            self._counts[key] = (number, count + 1)
+
+    def _counted(self, key: _Key, now_ns: int) -> tuple[int, int]:
+        """The number of the window that ``now_ns`` lies in, and how much was counted in it."""
+        number = (now_ns + IST_OFFSET_NS) // key[2]
+        counted_number, count = self._counts.get(key, (number, 0))
+        return number, count if counted_number == number else 0
 
 
 def _windows(rate_class: RateClass, orders: int) -> Iterator[tuple[Window, int]]:

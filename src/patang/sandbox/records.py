@@ -96,12 +96,13 @@ class Records:
             self._reads.append(record)
         return record
 
-    def note_order(self, order: SimOrder) -> None:
-        """Record every state of an order since the last time."""
+    def note_order(self, order: SimOrder) -> bool:
+        """Record every state of an order since the last time; return whether it is a new one."""
         first = self._recorded.get(order.order_id, 0)
         last = len(order.history)
         self.states += [OrderRecord(order, index) for index in range(first, last)]
         self._recorded[order.order_id] = last
+        return not first
 
     def note_trade(self, trade: SimTrade, order: SimOrder) -> None:
         """Record a fill of a user's order."""

@@ -219,7 +219,9 @@ class World:
 
     def _send_update(self, order: SimOrder) -> None:
         self.alerts.hear_order(order)
-        self.records.note_order(order)
+        is_new = self.records.note_order(order)
+        if is_new and order.request.origin and order.parent_order_id is None:
+            self.limiter.count_order(order.user_id, self.now_ns)
         app_id = order.request.app_id
         app = self.app if app_id is None else self._apps[app_id]
         update = postback(order, self._by_id[order.instrument], app)

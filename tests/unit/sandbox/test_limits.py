@@ -61,3 +61,11 @@ def test_a_full_second_and_a_full_day_are_told_apart():
     limiter = RateLimiter()
     told = {limiter.refusal("caller", RateClass.ORDER, NOW, orders=1) for _ in range(11)}
     assert told == {None, TOO_MANY}
+
+
+def test_orders_that_triggers_place_take_from_the_account():
+    limiter = RateLimiter()
+    for _ in range(395):
+        limiter.count_order("caller", NOW)
+    assert admitted(limiter, 9, RateClass.ORDER, NOW, orders=1) == 5
+    assert admitted(limiter, 9, RateClass.ORDER, NOW) == 5  # changes and cancels go on

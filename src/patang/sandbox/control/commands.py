@@ -5,6 +5,10 @@ import math
 import msgspec
 
 from patang.domain.errors import InvalidValue
+from patang.rules.ist import NS_PER_DAY
+
+LONGEST_STEP_NS = 31 * NS_PER_DAY
+"""What one request may step: a market of a month takes a while to compute."""
 
 
 class ClockCommand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +35,8 @@ class ClockCommand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             span = getattr(self, name)
             if span is not None and not 0 <= span < 1 << 62:
                 raise InvalidValue(name, f"{span} is out of range.", "Time runs forward only.")
+        if self.advance_ns is not None and self.advance_ns > LONGEST_STEP_NS:
+            raise InvalidValue("advance_ns", "is more than 31 days.", "Take several steps.")
 
 
 class FlushCommand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,6 +3,7 @@
 import asyncio
 
 from patang.domain.errors import InvalidValue
+from patang.sandbox.control.commands import LONGEST_STEP_NS
 from patang.sandbox.world import BUDGET_S, World
 
 SETTLE_S = 5.0
@@ -31,6 +32,8 @@ class Stepper:
                 raise InvalidValue(
                     "to_ns", f"{target_ns} is before now, {now_ns}.", "Time runs forward only."
                 )
+            if target_ns > now_ns + LONGEST_STEP_NS:
+                raise InvalidValue("to_ns", "is more than 31 days away.", "Take several steps.")
             return await self._go_to(target_ns)
 
     async def _go_to(self, target_ns: int) -> int:
