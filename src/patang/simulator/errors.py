@@ -57,5 +57,10 @@ class Refused(PatangError):
 
     @property
     def rejection(self) -> Rejection:
-        """The same as a row's end: an order that was taken and then failed this check."""
-        return Rejection(self.message, self.raw or f"RMS:{self.message}", "broker")
+        """The same as a row's end: an order that was taken and then failed this check.
+
+        Source: kiteconnect-mocks orders.json (a row's text of short funds is the longer one).
+        """
+        more = " Check the orderbook for open orders."
+        message = self.message + more if self.error_type == "MarginException" else self.message
+        return Rejection(message, self.raw or f"RMS:{self.message}", "broker")

@@ -32,7 +32,9 @@ FIRST_EXCHANGE_ORDER_NUMBER = 1_300_000_000_000_001
 SELF_TRADE = "The rest of the order was cancelled: it would have traded with your own order."
 EXPIRED = "The order was cancelled by the exchange at the end of the session."
 
-_TOO_SMALL = Rejection("More of the order has traded than it is to have.", "16282 : Quantity")
+_TOO_SMALL = Rejection(
+    "More of the order has traded than it is to have.", "16282 : Quantity exceeds"
+)
 _HELD = (KiteStatus.MODIFY_PENDING, KiteStatus.CANCEL_PENDING)
 _CLOSING = (PhaseKind.AUCTION_ENTRY, PhaseKind.AUCTION_LIMIT_ONLY)
 

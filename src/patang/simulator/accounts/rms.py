@@ -38,6 +38,9 @@ def check_funds(account: Account, order: SimOrder, quantity: int, price: Decimal
             "MarginException",
             f"Insufficient funds. Required margin is {required:.2f} but available margin is "
             f"{available:.2f}.",
+            # Source: kiteconnect-mocks orders.json, a row rejected for funds.
+            raw=f"RMS:Margin Exceeds,Required:{required:.2f}, Available:{available:.2f} for entity "
+            f"account-{account.user_id} across exchange across segment across product ",
         )
 
 

@@ -102,7 +102,11 @@ def test_leg_that_the_account_cannot_pay_for_ends_rejected_in_its_row(desk):
     second = desk.exchange.orders("poor")[-1]
     assert second.status is KiteStatus.REJECTED
     assert second.status_message.startswith("Insufficient funds. Required margin is 1200.00")
-    assert second.status_message_raw.startswith("RMS:")
+    assert second.status_message.endswith("Check the orderbook for open orders.")
+    assert second.status_message_raw == (
+        "RMS:Margin Exceeds,Required:1200.00, Available:800.00 for entity account-poor across "
+        "exchange across segment across product "
+    )
     assert (second.exchange_order_id, second.pending_quantity, second.filled_quantity) == (
         None,
         0,
