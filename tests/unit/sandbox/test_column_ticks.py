@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from patang.sandbox.column_ticks import REST_NS
 from patang.sandbox.subscriber import Subscriber, TickerLimits
 from patang.wire.messages import SetMode, Subscribe, Unsubscribe, encode_request
 from patang.wire.tick_columns import COLUMNS
@@ -65,8 +66,10 @@ def ask(subscriber: Subscriber, *requests) -> None:
         subscriber.handle(encode_request(request))
 
 
-def sent(subscriber: Subscriber, now_ns: int) -> dict[int, tuple[PacketKind, int]]:
-    frame = subscriber.take_frame(now_ns, now_ns)
+def sent(
+    subscriber: Subscriber, now_ns: int, real_ns: int | None = None
+) -> dict[int, tuple[PacketKind, int]]:
+    frame = subscriber.take_frame(now_ns, now_ns if real_ns is None else real_ns)
     packets = decode_frame(frame).packets if frame else ()
     return {packet.token: (packet.kind, packet.last_price) for packet in packets}
 
@@ -99,6 +102,22 @@ def test_ltp_mode_pushes_new_prices_only(subscriber, market):
     assert sent(subscriber, START + INTERVAL) == {}
     market.rows["last_price"][1] = 7
     assert sent(subscriber, START + 2 * INTERVAL) == {market.tokens[1]: (PacketKind.LTP, 7)}
+
+
+def test_a_fast_clock_does_not_flood_the_client(subscriber, market):
+    ask(subscriber, Subscribe((market.tokens[0],)))
+    sent(subscriber, START, 0)
+    market.rows["last_price"] += 1
+    assert sent(subscriber, START + 9 * INTERVAL, REST_NS - 1) == {}
+    assert set(sent(subscriber, START + 9 * INTERVAL, REST_NS)) == {market.tokens[0]}
+
+
+def test_a_frozen_clock_pushes_by_the_real_one(subscriber, market):
+    ask(subscriber, Subscribe((market.tokens[0],)))
+    sent(subscriber, START, 0)
+    market.rows["last_price"] += 1
+    assert sent(subscriber, START, INTERVAL - 1) == {}
+    assert set(sent(subscriber, START, INTERVAL)) == {market.tokens[0]}
 
 
 def test_a_newcomer_is_pushed_at_once_and_the_others_wait_for_their_turn(subscriber, market):

@@ -7,9 +7,11 @@ import pytest
 
 from patang.domain.instrument import InstrumentId
 from patang.rules.ist import NS_PER_DAY, at_ist
+from patang.sandbox.rows.quotes import quote_row
 from patang.sandbox.settings import SandboxSettings
 from patang.sandbox.world import World
 from patang.simulator.tape.candles import MINUTE_NS, TickCandle, merged
+from patang.wire.ticks import TickMode
 
 TODAY = at_ist(date(2026, 11, 19), 0, 0)
 EVENING = at_ist(date(2026, 11, 19), 15, 30)
@@ -57,6 +59,24 @@ def test_todays_minutes_are_the_days_range(world, name):
     )
     assert day.volume == quote.volume
     assert candles(world, name, "day") == [day]
+
+
+def test_quotes_of_contracts_carry_open_interest():
+    world = World(SandboxSettings(speed=0, universe=300, book_limit=0), ROOT)
+    future = world.exchange.instrument(InstrumentId("NFO:NIFTY26NOVFUT"))
+    assert world.find(str(future.token)) == world.find(future.id) == future
+    quote = world.exchange.quote(future.id)
+    row = quote_row(quote, future)
+    assert 0 < row.oi_day_low <= row.oi <= row.oi_day_high
+    shown = world.packet(future.token, TickMode.FULL)
+    assert shown is not None
+    assert (shown.oi, shown.oi_day_high, shown.oi_day_low) == (
+        row.oi,
+        row.oi_day_high,
+        row.oi_day_low,
+    )
+    world.exchange.venue(future.id)
+    assert quote_row(world.exchange.quote(future.id), future).oi == row.oi
 
 
 def test_the_next_morning_yesterday_closes_at_the_previous_close():

@@ -316,14 +316,14 @@ def _split(span: Span, count: int, source: RandomSource) -> list[Span]:
         walk = walk * 0.8 + rough * source.gauss(0.0, 1.0)
         # The walk dies out towards the ends of a leg, where the path is known.
         wiggle = walk * math.sqrt(max(4 * part * (1 - part), 0.0))
-        closes.append(min(max(first + (last - first) * part + wiggle, low), high))
+        closes.append(_folded(first + (last - first) * part + wiggle, low, high))
     closes.append(span.close)
     weights = _liveliness(count, source)
     parts, open_ = [], span.open
     for number, close in enumerate(closes):
-        reach = rough * source.random()
-        top = min(max(open_, close) + reach, high)
-        bottom = max(min(open_, close) - rough * source.random(), low)
+        top, bottom = max(open_, close), min(open_, close)
+        top += min(rough * source.random(), (high - top) / 2)
+        bottom -= min(rough * source.random(), (bottom - low) / 2)
         if number == at_high:
             top = high
         if number == at_low:
@@ -331,6 +331,15 @@ def _split(span: Span, count: int, source: RandomSource) -> list[Span]:
         parts.append(Span(open_, top, bottom, close, weights[number]))
         open_ = close
     return parts
+
+
+def _folded(price: float, low: float, high: float) -> float:
+    """A price inside the range: what goes beyond an extreme comes back from it."""
+    if price < low:
+        price = 2 * low - price
+    elif price > high:
+        price = 2 * high - price
+    return min(max(price, low), high)
 
 
 def _liveliness(count: int, source: RandomSource) -> list[float]:
