@@ -21,7 +21,7 @@ import msgspec
 from patang.sandbox.documents import parse_document, read_document
 from patang.sandbox.faults.menu import KINDS, Fault
 
-HINTS = {"kind": f"Kinds: {', '.join(KINDS)}."}
+HINTS = {"kind": f"docs/faults.md explains them: {', '.join(KINDS)}."}
 """What helps against a wrong field, by its name."""
 
 
