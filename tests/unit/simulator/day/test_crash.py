@@ -68,6 +68,13 @@ def test_a_whole_opening_is_the_same_however_its_time_is_cut():
             market.advance(market.now_ns + step_ns)
         market.advance(end_ns)
         exchange = market.exchange
+        for name in exchange.floor.venues:
+            of_it = [
+                one for one, where in exchange.floor.agent_instruments.items() if where == name
+            ]
+            accounts = [exchange.floor.agents[one] for one in of_it]
+            assert sum(one.shares for one in accounts) == 0
+            assert sum(one.cash_ticks for one in accounts) == 0
         return [exchange.quote(one.id) for one in exchange.instruments]
 
     first = opening()

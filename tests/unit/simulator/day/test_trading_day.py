@@ -276,6 +276,22 @@ def test_after_market_orders_go_to_the_opening_auction(make_day):
     assert stop.status.value == "TRIGGER PENDING"
 
 
+def test_on_a_holiday_after_market_orders_are_taken_all_day_and_sent_the_next(make_day):
+    day = make_day(11, 0, on=date(2026, 11, 24))
+    with pytest.raises(Refused, match="AMO"):
+        day.buy(10, "1510")
+    waiting = day.buy(10, "1510", variety=Variety.AMO)
+    day.at(23, 0)
+    assert waiting.status.value == "AMO REQ RECEIVED"
+    day.at(9, 0, on=date(2026, 11, 25))
+    assert waiting.status.value == "OPEN"
+
+
+def test_in_trading_hours_after_market_orders_are_refused(make_day):
+    with pytest.raises(Refused):
+        make_day(11, 0).buy(10, "1510", variety=Variety.AMO)
+
+
 def test_stops_that_the_opening_price_reached_are_released_when_trading_begins(make_day):
     day = make_day(9, 20)
     stop = day.sell(10, "1480", order_type=OrderType.SL, trigger_price=Decimal(1485))
