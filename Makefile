@@ -46,7 +46,8 @@ constraints: ## ask pip afresh for every version and write constraints.txt
 
 clean: ## remove the environment, caches and build products
 	rm -rf "$(VENV)" .bench build dist htmlcov coverage.xml .coverage .coverage.* \
-	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+	  tests/javascript/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list

@@ -36,7 +36,8 @@ def tracked() -> list[Path]:
         ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=False
     )
     if run.returncode != 0:  # an unpacked source distribution has no git
-        found = [path for path in ROOT.rglob("*") if ".venv" not in path.parts]
+        ours = (path for path in ROOT.rglob("*") if ".venv" not in path.parts)
+        found = [path for path in ours if "node_modules" not in path.parts]
         return [path for path in found if path.is_file() and "__pycache__" not in path.parts]
     paths = [ROOT / name for name in run.stdout.split("\0") if name]
     return [path for path in paths if path.is_file()]
