@@ -15,16 +15,16 @@ import numpy as np
 from patang.domain.enums import Exchange, InstrumentType
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
-from patang.domain.money import ZERO
 from patang.rules import order_rules
 from patang.rules.ist import at_ist
 from patang.rules.session import PhaseKind
 from patang.simulator.day.timetable import Timetable, Timetables
-from patang.simulator.quote import Quote, QuoteLevel
+from patang.simulator.quote import Quote
 from patang.simulator.venue import Venue
+from patang.simulator.worlds.backdrop_quotes import limits_of_drivers, quote_of
 from patang.simulator.worlds.chain import Chain
 from patang.simulator.worlds.contracts import trading_day_until
-from patang.simulator.worlds.listing import HOURS, OPTIONS, Listing
+from patang.simulator.worlds.listing import HOURS, Listing
 from patang.simulator.worlds.paths import Hours, Paths
 from patang.simulator.worlds.regimes import Regime, Tide, Tides
 from patang.simulator.worlds.seeded import SeededSource
@@ -81,7 +81,7 @@ class VectorBackdrop:
         self.on = date.min
         self._today = ""
         closes = np.array([one.close for one in listing.drivers])
-        self._limits = self._limits_of_drivers(regime)
+        self._limits = np.array(limits_of_drivers(listing, self._timetables, regime))
         hours = dict.fromkeys(HOURS, _CLOSED)
         self.paths = Paths(listing.drivers, closes, hours, _NO_TIDE, "", self._limits)
 
@@ -128,26 +128,6 @@ class VectorBackdrop:
         hours = {one: _hours(Timetable(one), on) for one in sorted({*HOURS.values()})}
         tide = self._tides.day(on)
         return Paths(self.listing.drivers, closes, hours, tide, f"{self._seed}/{on}", self._limits)
-
-    def _limits_of_drivers(self, regime: Regime) -> "Floats":
-        """How far each driver goes in a day, as a share: a little less than its band lets it."""
-        traded = {
-            f"{one.exchange}:{one.symbol}"
-            for one in self.instruments
-            if one.instrument_type is InstrumentType.EQ and self._timetables.has_derivatives(one)
-        }
-        limits = []
-        for driver in self.listing.drivers:
-            if driver.hours is Exchange.NSE:
-                # Only where shares run to their bands do these not give way.
-                is_held = regime is Regime.CIRCUIT and driver.name in traded
-                limits.append(_DYNAMIC_LIMIT if is_held else _FIXED_LIMIT)
-            elif driver.hours is Exchange.CDS:
-                limits.append(_CURRENCY_LIMIT)
-            else:
-                known = order_rules.commodity(driver.name.partition("/")[2])
-                limits.append(_COMMODITY_LIMIT if known is None else float(known.band) / 101)
-        return np.array(limits)
 
     def tick(self, at_ns: int) -> list[tuple[Venue, Decimal]]:
         """Note what books show; to be called each second. Returns indices with their levels."""
@@ -245,56 +225,19 @@ class VectorBackdrop:
     def quote(self, instrument: InstrumentId, at_ns: int) -> Quote:
         """The full quote of an instrument without a book."""
         row = self._row_of[instrument]
-        one, listed = self._one(row, at_ns), self.instruments[row]
-        price = listed.from_wire
-        close = self.previous_close(instrument)
-        low, high = price(int(one["low"])), price(int(one["high"]))
-        lower, upper = self._band(row, low, high) if listed.is_tradable else (ZERO, ZERO)
-        traded = int(one["last_trade_time"]) * NS_PER_SECOND
-        return Quote(
-            instrument=instrument,
-            exchange_ns=int(one["exchange_timestamp"]) * NS_PER_SECOND,
-            last_price=price(int(one["last_price"])),
-            last_quantity=int(one["last_quantity"]),
-            average_price=price(int(one["average_price"])),
-            volume=int(one["volume"]),
-            buy_quantity=int(one["buy_quantity"]),
-            sell_quantity=int(one["sell_quantity"]),
-            open=price(int(one["open"])),
-            high=high,
-            low=low,
-            close=close,
-            last_trade_ns=traded or None,
-            bids=_levels(listed, one, "bid"),
-            asks=_levels(listed, one, "ask"),
-            lower_circuit=lower,
-            upper_circuit=upper,
-            oi=int(one["oi"]),
-            oi_day_high=int(one["oi_day_high"]),
-            oi_day_low=int(one["oi_day_low"]),
-        )
-
-    def _band(self, row: int, low: Decimal, high: Decimal) -> tuple[Decimal, Decimal]:
-        """The band of a row whose prices of the day are these, rupees; zeros for none yet."""
-        lower, upper = self._opening_band(row)
         listed = self.instruments[row]
-        if listed.instrument_type in OPTIONS:
-            return lower, upper
-        for percent in _WIDER_BANDS:
-            if not low or lower <= low <= high <= upper:
-                break
-            lower, upper = order_rules.band_around(listed, self.previous_close(listed.id), percent)
-        return lower, upper
-
-    def _opening_band(self, row: int) -> tuple[Decimal, Decimal]:
-        listed = self.instruments[row]
-        spot = self.paths.closes[self._chain.driver[row]] * self.listing.scale_of[row]
-        return order_rules.price_band(
+        spot = float(self.paths.closes[self._chain.driver[row]]) * self.listing.scale_of[row]
+        return quote_of(
             listed,
-            self.previous_close(listed.id),
-            self.on,
-            self._timetables.has_derivatives(listed),
-            underlying=Decimal(f"{spot:.4f}"),
+            self._one(row, at_ns),
+            self.previous_close(instrument),
+            opening_band=order_rules.price_band(
+                listed,
+                self.previous_close(instrument),
+                self.on,
+                self._timetables.has_derivatives(listed),
+                underlying=Decimal(f"{spot:.4f}"),
+            ),
         )
 
     def minute_bars(self, instrument: InstrumentId, until_ns: int) -> list[Bar]:
@@ -389,10 +332,6 @@ class VectorBackdrop:
         return plan
 
 
-_DYNAMIC_LIMIT, _FIXED_LIMIT, _CURRENCY_LIMIT, _COMMODITY_LIMIT = 0.099, 0.195, 0.029, 0.039
-_WIDER_BANDS = (Decimal(15), Decimal(20))
-"""Percent that a dynamic band grows to. Source: SEBI/HO/MRD/TPD-1/P/CIR/2024/58 (simplified)."""
-
 _NO_TIDE = Tide(Regime.CALM, SeededSource(0), 0, 1)
 _UNHALTED = (Exchange.CDS, Exchange.BCD, Exchange.MCX, Exchange.NCO)
 
@@ -425,12 +364,3 @@ def _trading_until(at_ns: int, is_haltable: bool, halts: Sequence[Hours]) -> tup
                 return start_ns, lost_ns
             lost_ns += end_ns - start_ns
     return at_ns, lost_ns
-
-
-def _levels(listed: Instrument, one: Any, side: str) -> tuple[QuoteLevel, ...]:
-    columns = (one[f"{side}_{name}"].tolist() for name in ("price", "quantity", "orders"))
-    return tuple(
-        QuoteLevel(listed.from_wire(price), quantity, orders)
-        for price, quantity, orders in zip(*columns, strict=True)
-        if quantity
-    )
