@@ -48,7 +48,7 @@ class Floor:
     def mark(self, venue: Venue, at_ns: int) -> None:
         """Remember that what the venue shows has changed."""
         venue.changed_ns = at_ns
-        self._changed[venue.instrument.id] = None
+        self._changed[venue.id] = None
         if venue.watcher is not None:
             venue.watcher(at_ns)
 

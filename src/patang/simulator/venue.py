@@ -48,6 +48,7 @@ class Venue:
         "closing_ticks",
         "high_edge",
         "high_ticks",
+        "id",
         "instrument",
         "is_intraday_over",
         "last_quantity",
@@ -72,6 +73,7 @@ class Venue:
 
     def __init__(self, instrument: Instrument, previous_close: Decimal) -> None:
         self.instrument = instrument
+        self.id = instrument.id
         self.phase: PhaseKind | None = PhaseKind.CONTINUOUS
         """What can be done with orders now; None while the market is closed."""
         self.book = OrderBook()

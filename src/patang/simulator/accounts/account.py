@@ -280,14 +280,11 @@ class Account:
         if before:
             pledges.resize(order.order_id, 0)
         pledge = self.pledge(slot, order.side, quantity, asked)
-        without = slot.orders_blocked()
-        if slot.rate is None:
-            wanted = without + pledge.quantity * pledge.block
-        else:
-            wanted = slot.orders_blocked(order.side, pledge)
+        without = slot.side_blocked(order.side)
+        wanted = slot.side_blocked(order.side, pledge)
         if before:
             pledges.resize(order.order_id, kept)
-            freed = slot.orders_blocked() - without
+            freed = slot.side_blocked(order.side) - without
         else:
             freed = ZERO
         others = self._blocked + self._scanned.total - freed

@@ -64,7 +64,7 @@ def order_needs(account: Account, order: PlannedOrder) -> Needed:
         base = account.legs(group_of(order.instrument))
         return _contract(account, slot, order, [*base, account.leg(order.instrument, waiting)])
     pledge = account.pledge(slot, order.side, order.quantity, order.price)
-    more = slot.orders_blocked(order.side, pledge) - slot.orders_blocked()
+    more = slot.side_blocked(order.side, pledge) - slot.side_blocked(order.side)
     return Needed(shares=to_paisa(more), leverage=1 / slot.rate)
 
 

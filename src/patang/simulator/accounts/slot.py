@@ -1,6 +1,7 @@
 """One instrument and product of an account: its position, its working orders, what both block."""
 
 from decimal import Decimal
+from itertools import chain
 
 import msgspec
 
@@ -139,29 +140,37 @@ class Slot:
         else:
             self.realised += position.settled - position.settled_before
 
-    def orders_blocked(self, side: Side | None = None, more: Pledge | None = None) -> Decimal:
-        """Rupees that the working orders block, with one ``more`` of a ``side`` placed last.
+    def orders_blocked(self) -> Decimal:
+        """Rupees that the working orders block."""
+        return self.side_blocked(Side.BUY) + self.side_blocked(Side.SELL)
+
+    def side_blocked(self, side: Side, more: Pledge | None = None) -> Decimal:
+        """Rupees that the working orders of one side block, with one ``more`` placed last.
 
         Orders against the position need none up to its size, first placed first served. Sales out
         of holdings need none.
         """
         if self.rate is None:
-            return self.buys.blocked + self.sells.blocked
-        opening = self._opening(Side.BUY, more if side is Side.BUY else None)
-        if self.product not in _SOLD_FROM_HOLDINGS:
-            opening += self._opening(Side.SELL, more if side is Side.SELL else None)
-        return opening * self.rate
+            blocked = self.side(side).blocked
+            return blocked + more.quantity * more.block if more else blocked
+        if side is Side.SELL and self.product in _SOLD_FROM_HOLDINGS:
+            return ZERO
+        return self._opening(side, more) * self.rate
 
     def _opening(self, side: Side, more: Pledge | None) -> Decimal:
         """Value of what the orders of one side would open."""
-        pledges = self.side(side)
-        value = pledges.value + (more.quantity * more.price if more else ZERO)
-        closable = -self.held * side.sign
+        pledges = self.buys if side is Side.BUY else self.sells
+        value = pledges.value + more.quantity * more.price if more else pledges.value
+        position = self.position
+        held = position.quantity if position else 0
+        closable = -held if side is Side.BUY else held
         if closable > 0:
-            for pledge in (*pledges.by_order.values(), *((more,) if more else ())):
+            standing = pledges.by_order.values()
+            for pledge in chain(standing, (more,)) if more else standing:
                 closing = min(closable, pledge.quantity)
                 value -= closing * pledge.price
                 closable -= closing
                 if not closable:
                     break
-        return value * self.instrument.multiplier
+        multiplier = self.instrument.multiplier
+        return value if multiplier == 1 else value * multiplier
