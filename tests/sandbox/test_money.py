@@ -230,6 +230,16 @@ def test_an_order_that_cannot_be_is_a_bad_parameter(exchange, kite, change):
     assert (status, answer["error_type"]) == (400, "InputException")
 
 
+@pytest.mark.parametrize(
+    ("path", "most"), [("/margins/orders", 500), ("/margins/basket", 100), ("/charges/orders", 500)]
+)
+def test_a_list_has_an_end(exchange, kite, path, most):
+    order = asked("INFY", "BUY", 1, "CNC", 1500) | {"order_id": "1", "average_price": 1500}
+    assert send(exchange, kite, path, json.dumps([order] * most).encode())[0] == 200
+    status, answer = send(exchange, kite, path, json.dumps([order] * (most + 1)).encode())
+    assert (status, answer["message"]) == (400, f"Maximum of {most} orders per request exceeded.")
+
+
 def send(exchange: SandboxServer, kite: KiteConnect, path: str, body: bytes) -> tuple[int, dict]:
     reply = requests.post(
         exchange.root + path,

@@ -25,6 +25,9 @@ from patang.wire.margin_rows import BasketMarginRow, OrderChargesRow
 
 QUANTITY_MAX = 1_000_000_000
 PRICE_MAX = Decimal(100_000_000)
+ORDERS_MAX = 500
+BASKET_MAX = 100
+"""A basket's orders are weighed against each other, so the work grows faster than their number."""
 
 
 def order_margins(call: Call) -> object:
@@ -42,7 +45,7 @@ def order_margins(call: Call) -> object:
 
 def basket_margins(call: Call) -> object:
     """POST /margins/basket: the orders in turn, and all of them together."""
-    orders = _planned(call)
+    orders = _planned(call, BASKET_MAX)
     exchange = call.world.exchange
     # The official Python client writes True, others true.
     with_positions = call.query.first("consider_positions").lower() != "false"
@@ -87,17 +90,21 @@ def contract_note(call: Call) -> list[OrderChargesRow]:
     return rows
 
 
-def _orders(call: Call, kind: type[MarginOrder] | type[ChargeOrder]) -> Sequence:  # type: ignore[type-arg]
+def _orders(
+    call: Call, kind: type[MarginOrder] | type[ChargeOrder], most: int = ORDERS_MAX
+) -> Sequence:  # type: ignore[type-arg]
     orders = parse_calculation(call.body, kind)
     if not orders:
         raise InputException("Invalid JSON in the request body: there is no order in it.")
+    if len(orders) > most:
+        raise InputException(f"Maximum of {most} orders per request exceeded.")
     return orders
 
 
-def _planned(call: Call) -> list[PlannedOrder]:
+def _planned(call: Call, most: int = ORDERS_MAX) -> list[PlannedOrder]:
     """The orders of the body; a price of zero stands for the last one."""
     planned = []
-    for form in _orders(call, MarginOrder):
+    for form in _orders(call, MarginOrder, most):
         instrument = _instrument(call, form.exchange, form.tradingsymbol, form.product)
         _check_numbers(form.quantity, form.price, form.trigger_price)
         price = form.price or form.trigger_price or call.world.exchange.last_price(instrument.id)
