@@ -26,6 +26,11 @@ _NOTES = {
 }
 
 
+def note_of(segment: Segment) -> str:
+    """Which of a day's contract notes charges trades of a segment."""
+    return _NOTES[segment]
+
+
 class ExecutedOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What one order traded on a day, at its average price in rupees: a contract note's line.
 
@@ -99,7 +104,7 @@ def contract_note(
 
 
 def _check_one_segment(lines: Sequence[tuple[ExecutedOrder, Rates]]) -> None:
-    names = sorted({_NOTES[rates.segment] for _, rates in lines})
+    names = sorted({note_of(rates.segment) for _, rates in lines})
     if len(names) > 1:
         raise InvalidValue(
             "orders", f"they belong to several notes: {', '.join(names)}.", "Make one of each."

@@ -9,24 +9,12 @@ import msgspec
 from patang.domain.enums import Product, Side
 from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.money import to_paisa
-from patang.rules.charge_table import Segment, segment_of
+from patang.rules.charge_table import segment_of
 from patang.rules.charges import Charges, depository_charge, fee_with_gst, order_charges
-from patang.rules.contract_note import ExecutedOrder, contract_note
+from patang.rules.contract_note import ExecutedOrder, contract_note, note_of
 from patang.simulator.accounts.account import Account
 from patang.simulator.accounts.marks import Marks
 from patang.simulator.orders import SimOrder
-
-_NOTES = {
-    Segment.EQUITY_DELIVERY: "equity",
-    Segment.EQUITY_INTRADAY: "equity",
-    Segment.EQUITY_MTF: "equity",
-    Segment.EQUITY_FUTURES: "equity derivatives",
-    Segment.EQUITY_OPTIONS: "equity derivatives",
-    Segment.CURRENCY_FUTURES: "currency",
-    Segment.CURRENCY_OPTIONS: "currency",
-    Segment.COMMODITY_FUTURES: "commodity",
-    Segment.COMMODITY_OPTIONS: "commodity",
-}
 
 
 class Fee(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +46,7 @@ def contract_notes(account: Account, marks: Marks, on: date) -> dict[str, Charge
     for order in _executed(account.orders.values()):
         instrument = marks.instrument(order.instrument)
         segment = segment_of(instrument.exchange, instrument.instrument_type, order.product)
-        lines.setdefault(_NOTES[segment], []).append(
+        lines.setdefault(note_of(segment), []).append(
             ExecutedOrder(
                 instrument=instrument,
                 product=order.product,
