@@ -99,7 +99,9 @@ class TickerGate:
                     case DelayRequest():
                         await asyncio.sleep(fault.seconds)
                     case DropRequest():
-                        await _until_gone(receive)
+                        await _until_gone(world, receive)
+                        # Nobody is there to hear it, but the server likes handshakes to end.
+                        await send({"type": "websocket.close"})
                         return
                     case ErrorReply():
                         websocket = WebSocket(scope, receive, send)
@@ -132,9 +134,18 @@ class TickerGate:
         return record
 
 
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "websocket.disconnect":
-        pass
+async def _until_gone(world: World, receive: Receive) -> None:
+    """Return once the client has left, or the server ends."""
+
+    async def left() -> None:
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    async with asyncio.TaskGroup() as group:
+        waits = [group.create_task(left()), group.create_task(world.closing.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
 
 
 async def read_body(receive: Receive) -> bytes:

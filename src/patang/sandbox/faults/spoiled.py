@@ -78,6 +78,7 @@ class Spoiled:
                 case DelayRequest():
                     await self._delay(fault, delays)
                 case DropRequest():
+                    await delays.aclose()  # whoever steps the clock need not wait for the end
                     await line.vanish(fault.ending)
                 case ErrorReply(carried_out=False):
                     return error_reply(fault)
@@ -87,24 +88,29 @@ class Spoiled:
                     return ip_reply(fault)
                 case FlushTokens(when="before"):
                     self._world.sessions.flush((self._user,))
-                case RejectOrder():
-                    self._world.exchange.refuse_next(self._user, _refusal(fault))
-                case FailSlices():
-                    for count, number in enumerate(sorted(set(fault.slices))):
-                        # A placement that fails does not count for the refusals behind it.
-                        self._world.exchange.refuse_next(
-                            self._user, REASONS[fault.reason], skip=number - 1 - count
-                        )
                 case _:
                     pass
         return None
 
     async def _acted_on(self) -> Response:
+        # Nothing waits from here until the request is carried out, so that no other meets these.
+        exchange = self._world.exchange
+        for fault in self._faults:
+            match fault:
+                case RejectOrder():
+                    exchange.refuse_next(self._user, _refusal(fault))
+                case FailSlices():
+                    for count, number in enumerate(sorted(set(fault.slices))):
+                        # A placement that fails does not count for the refusals behind it.
+                        reason = REASONS[fault.reason]
+                        exchange.refuse_next(self._user, reason, skip=number - 1 - count)
+                case _:
+                    pass
         response = await self._carry_out()
         if any(isinstance(fault, DuplicateRequest) for fault in self._faults):
             response = await self._carry_out()
         # A refusal is for this request; where it met no placement, it goes with the request.
-        self._world.exchange.clear_refusals()
+        exchange.clear_refusals()
         return response
 
     # --- on the way out -------------------------------------------------------------------------
@@ -118,6 +124,7 @@ class Spoiled:
                 case DelayReply():
                     await self._delay(fault, delays)
                 case LoseReply():
+                    await delays.aclose()  # whoever steps the clock need not wait for the end
                     await line.vanish(fault.ending)
                 case ErrorReply(carried_out=True):
                     response = error_reply(fault)
