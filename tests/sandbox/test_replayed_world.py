@@ -3,7 +3,9 @@
 from datetime import datetime
 
 import pytest
+import requests
 from kiteconnect import KiteConnect
+from kiteconnect import exceptions as kex
 
 TICKS = "\n".join(
     [
@@ -48,3 +50,25 @@ def test_an_order_meets_what_the_tape_shows(client):
     order_id = client.place_order("regular", "NSE", "INFY", "BUY", 10, "MIS", "LIMIT", price=1510.0)
     (trade,) = client.order_trades(order_id)
     assert trade["average_price"] in (1502.1, 1503.1, 1504.1)
+
+
+def test_a_day_older_than_the_tables_of_charges_trades_all_the_same(start_sandbox, tmp_path):
+    path = tmp_path / "old.csv"
+    path.write_text(TICKS.replace("2026-11-18", "2019-03-04") + "\n")
+    old = start_sandbox(speed=0, rate_limits=False, tape={"path": str(path)})
+    kite = KiteConnect(api_key=old.api_key, root=old.root)
+    kite.set_access_token(old.access_token("AB1234"))
+    order_id = kite.place_order("regular", "NSE", "INFY", "BUY", 1, "CNC", "LIMIT", price=1510.0)
+    (trade,) = kite.order_trades(order_id)
+    assert trade["average_price"] == 1502.1
+    order = {
+        "order_id": order_id, "exchange": "NSE", "tradingsymbol": "INFY", "variety": "regular",
+        "transaction_type": "BUY", "product": "CNC", "order_type": "LIMIT", "quantity": 1,
+        "average_price": 1502.1,
+    }  # fmt: skip
+    with pytest.raises(kex.InputException, match="charges table begins on"):
+        kite.get_virtual_contract_note([order])
+    truth = requests.get(f"{old.ready['control']}/truth", timeout=5).json()
+    assert truth["users"]["AB1234"]["charges"] is None
+    assert len(truth["users"]["AB1234"]["trades"]) == 1
+    kite.reqsession.close()

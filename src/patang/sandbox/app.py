@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 
 from patang.domain.errors import InvalidValue
 from patang.domain.market import NS_PER_SECOND
+from patang.rules.charge_table import RateUnknown
 from patang.sandbox.authorisation_page import authorisation_routes
 from patang.sandbox.calls import Call, Csv, Handler, Query
 from patang.sandbox.gate import BODY_MAX, Gate, TickerGate
@@ -152,6 +153,9 @@ def _respond_to(world: World, endpoint: Endpoint) -> Callable[[Request], Awaitab
             return _failure(error_class(refused.error_type)(refused.message, status=refused.status))
         except InvalidValue as error:
             return _failure(InputException(f"Invalid `{error.field}`."))
+        except RateUnknown as error:
+            # A recorded day may be older than the tables of charges.
+            return _failure(InputException(str(error)))
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:  # noqa: BLE001 - the outermost frame of a request: record, answer 500

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from patang.rules.charges import Charges
+from patang.rules.charge_table import RateUnknown
 from patang.sandbox.app import HANDLERS
 from patang.sandbox.calls import Call, Query
 from patang.sandbox.rows.numbers import json_number
@@ -20,7 +20,8 @@ def truth(world: World) -> bytes:
     ``holdings`` are the very rows that Kite's routes answer; ``requests`` every order request that
     arrived, with time and tag, even those that a fault kept from the exchange. ``cash`` is rupees
     in the ledger as if each of today's trades had been paid, without charges; ``charges`` are the
-    day's so far, by part. The same seed and commands give the same bytes.
+    day's so far, by part, or null on a recorded day that is older than the tables of charges. The
+    same seed and commands give the same bytes.
     """
     world.advance()
     return encode_row(
@@ -39,11 +40,15 @@ def _of(world: World, user_id: str) -> dict[str, Any]:
         "positions": _rows(world, user_id, "positions"),
         "holdings": _rows(world, user_id, "holdings"),
         "cash": json_number(world.exchange.funds(user_id).cash),
-        "charges": _charges(world.exchange.charges(user_id)),
+        "charges": _charges(world, user_id),
     }
 
 
-def _charges(charges: Charges) -> dict[str, Decimal]:
+def _charges(world: World, user_id: str) -> dict[str, Decimal] | None:
+    try:
+        charges = world.exchange.charges(user_id)
+    except RateUnknown:
+        return None
     parts = {part: json_number(getattr(charges, part)) for part in charges.__struct_fields__}
     return parts | {"total": json_number(charges.total)}
 
