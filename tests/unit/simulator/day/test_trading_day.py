@@ -468,6 +468,42 @@ def test_a_band_grows_when_enough_trades_touch_its_edge(make_day):
     assert day.exchange.quote(SMALL).upper_circuit == Decimal(1800)
 
 
+def touch_low(day):
+    low = day.exchange.quote(INFY).lower_circuit
+    for _ in range(50):
+        day.trade(1, low)
+
+
+def limits(day):
+    quote = day.exchange.quote(INFY)
+    return int(quote.lower_circuit), int(quote.upper_circuit)
+
+
+def test_bands_slide_down_too_and_by_smaller_steps_after_longer_waits(make_day):
+    day = make_day().at(9, 30)
+    touch_low(day)
+    assert limits(day.at(9, 45, 1)) == (1275, 1575)
+    touch_low(day)
+    assert limits(day.at(10, 0, 2)) == (1200, 1500)
+    touch_low(day)
+    assert limits(day.at(10, 29, 59)) == (1200, 1500)
+    # The third time by three percent, after half an hour.
+    assert limits(day.at(10, 30, 3)) == (1155, 1455)
+
+
+def test_in_the_last_half_hour_bands_wait_five_minutes(make_day):
+    day = make_day().at(14, 46)
+    touch_low(day)
+    assert limits(day.at(14, 50, 59)) == (1350, 1650)
+    assert limits(day.at(14, 51, 1)) == (1275, 1575)
+
+
+def test_a_band_does_not_grow_once_the_closing_auction_has_begun(make_day):
+    day = make_day().at(15, 11)
+    touch_low(day)
+    assert limits(day.at(15, 29)) == (1309, 1390)
+
+
 def test_a_fixed_band_never_grows(make_day):
     day = make_day().at(10, 0)
     for _ in range(60):
