@@ -42,13 +42,15 @@ _PRICES_BY_TICK = (
     (Decimal("1.00"), 10_100.0, 19_900.0),
 )
 _DEAR = (20_100.0, 90_000.0)
+_HIGHEST_WIRE_PRICE = 1_600_000_000
 
 
 def read_universe(body: bytes, on: date, seed: int) -> Listing:
     """The listing that a dump gives on a day; contracts that have ended by then are left out.
 
     Raises:
-        InvalidValue: it is no dump (line and column are named), or nothing in it can be used.
+        InvalidValue: it is no dump (line and column are named), nothing in it can be used, or a
+            row cannot be priced (it is named).
     """
     try:
         rows = decode_instruments_csv(body)
@@ -83,6 +85,7 @@ class _Reader:
         for row in rows:
             if row.instrument_type is not InstrumentType.EQ:
                 self._add_contract(row)
+        self._check_prices()
 
     def _add_share(self, row: ListedInstrument) -> None:
         known = self._by_name.get(row.symbol)
@@ -111,7 +114,17 @@ class _Reader:
         self._by_name.setdefault(index.contract_name or row.symbol, number)
         self.listing.add(_instrument(row, self.listing.on), number)
 
+    def _check_prices(self) -> None:
+        """Refuse what the ticker's 32 bits could not carry, a day's move included."""
+        for row, one in enumerate(self.listing.rows):
+            if self.listing.spot(row) * one.price_divisor > _HIGHEST_WIRE_PRICE:
+                raise InvalidValue("universe", f"{one.id} is too dear.", "Give a lower last_price.")
+
     def _add_contract(self, row: ListedInstrument) -> None:
+        needs = ("expiry",) if row.instrument_type is InstrumentType.FUT else ("expiry", "strike")
+        for field in needs:
+            if not getattr(row, field):
+                raise InvalidValue("universe", f"{row.id} has no {field}.", "Complete the row.")
         name = row.name if row.name and row.name != row.symbol else _name_in(row)
         number, scale = self._driver(row, name)
         expiry = None if row.expiry is None else date.fromisoformat(row.expiry)

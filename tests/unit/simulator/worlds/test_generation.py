@@ -152,6 +152,26 @@ def test_a_file_that_is_no_dump_is_refused(body):
         read_universe(body, ON, 1)
 
 
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (
+            "1,0,NIFTY26DECFUT,NIFTY,0.0,,0.0,0.1,65,FUT,NFO-FUT,NFO",
+            "NFO:NIFTY26DECFUT has no expiry",
+        ),
+        (
+            "2,0,NIFTY26DEC1CE,NIFTY,0.0,2026-12-29,0.0,0.05,65,CE,NFO-OPT,NFO",
+            "NFO:NIFTY26DEC1CE has no strike",
+        ),
+        ("3,0,USDINR26DECFUT,USDINR,999.0,2026-12-29,0.0,0.0025,1,FUT,CDS-FUT,CDS", "too dear"),
+    ],
+)
+def test_a_row_that_cannot_be_priced_is_named(row, text):
+    header = encode_instruments_csv([]).decode()
+    with pytest.raises(InvalidValue, match=text):
+        read_universe(f"{header}{row}\n".encode(), ON, 1)
+
+
 def test_an_instrument_listed_twice_is_refused():
     listing = default_listing(ON)
     listing.add(listing.rows[3], 3)

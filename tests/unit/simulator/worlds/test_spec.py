@@ -129,6 +129,45 @@ def test_equal_descriptions_and_commands_make_equal_markets():
     assert run(4) != first
 
 
+def test_another_process_makes_the_same_market():
+    program = (
+        "import hashlib, numpy as np\n"
+        "from patang.simulator.worlds.spec import WorldSpec, build_market\n"
+        f"made = build_market(WorldSpec(seed=8, start_ns={START}, universe=700))\n"
+        f"made.advance({START + 20 * SECOND})\n"
+        "rows = np.flatnonzero(~made.exchange.backdrop.books)\n"
+        "shown = made.exchange.backdrop.columns(rows, made.now_ns)\n"
+        "print(hashlib.sha256(shown.tobytes()).hexdigest(), len(rows))\n"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env={"PYTHONHASHSEED": seed},
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert runs[0] == runs[1]
+    assert runs[0].endswith(" 678\n")
+
+
+def test_books_that_open_later_make_and_lose_no_units():
+    made = market()
+    exchange = made.exchange
+    exchange.open_account("AB1234", Decimal(10_000_000))
+    buy(made, FUTURE, exchange.quote(FUTURE).asks[0].price + 20)
+    made.advance(START + 2 * MINUTE)
+    floor = exchange.floor
+    agents = [name for name, traded in floor.agent_instruments.items() if traded == FUTURE]
+    held = [floor.agents[name].shares for name in agents]
+    assert sum(map(abs, held)) > 0
+    assert sum(held) + exchange.positions("AB1234")[0].quantity == 0
+    assert all(units % 65 == 0 for units in held)
+
+
 def test_asking_changes_nothing():
     asked, quiet = market(), market()
     for seconds in range(1, 30):
