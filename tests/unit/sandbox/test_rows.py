@@ -236,6 +236,42 @@ def test_a_short_position_averages_its_sales_and_a_flat_one_nothing():
     assert (flat.quantity, flat.average_price, flat.pnl) == (0, 0, 30)
 
 
+def test_a_carried_position_gives_the_figures_of_kites_own_sample():
+    # Three carried at 23057 from a close of 23232; one bought, four sold; the last price 23355.
+    carried = AccountPosition(
+        instrument=INFY.id,
+        product=Product.NRML,
+        buy_quantity=3,
+        buy_value=Decimal(69_171),
+        open_cost=Decimal(69_171),
+        overnight_quantity=3,
+        overnight_value=Decimal(69_171),
+    )
+    carried.apply(Side.BUY, 1, Decimal(23_388))
+    carried.apply(Side.SELL, 4, Decimal(23_340))
+    net = net_row(carried, INFY, Decimal(23_355), Decimal(23_232))
+    assert (net.quantity, net.overnight_quantity, net.average_price) == (0, 3, 0)
+    assert (net.buy_quantity, net.buy_value, net.buy_price) == (4, 92_559, Decimal("23139.75"))
+    assert (net.sell_quantity, net.sell_value, net.sell_price) == (4, 93_360, 23_340)
+    assert (net.buy_m2m, net.sell_m2m) == (93_084, 93_360)
+    assert (net.value, net.pnl, net.m2m, net.unrealised, net.realised) == (801, 801, 276, 801, 0)
+    assert (net.day_buy_quantity, net.day_buy_price, net.day_buy_value) == (1, 23_388, 23_388)
+    assert (net.close_price, net.last_price, net.multiplier) == (23_232, 23_355, 1)
+    day = day_row(carried, INFY, Decimal(23_355), Decimal(23_232))
+    assert (day.quantity, day.overnight_quantity, day.average_price) == (-3, 0, 23_340)
+    assert (day.value, day.pnl, day.m2m) == (69_972, -93, -93)
+    assert (day.buy_m2m, day.sell_m2m, day.close_price) == (23_388, 93_360, 23_232)
+
+
+def test_a_multiplier_stands_in_values_and_not_in_prices():
+    # One lot of 1000 units bought at 161.05, as in Kite's sample.
+    held = AccountPosition(instrument=INFY.id, product=Product.NRML, multiplier=1_000)
+    held.apply(Side.BUY, 1, Decimal("161.05"))
+    row = net_row(held, INFY, Decimal("161.05"), Decimal(160))
+    assert (row.buy_value, row.buy_price, row.value) == (161_050, Decimal("161.05"), -161_050)
+    assert (row.pnl, row.m2m, row.close_price, row.multiplier) == (0, 0, 0, 1_000)
+
+
 def test_all_funds_stand_under_equity():
     funds = Funds(
         opening=Decimal(1000),

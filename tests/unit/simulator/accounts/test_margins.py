@@ -4,8 +4,9 @@ from decimal import Decimal as D
 
 import pytest
 
-from patang.domain.enums import Product, Side
-from patang.simulator import Refused
+from patang.domain.enums import OrderType, Product, Side
+from patang.rules.session import PhaseKind
+from patang.simulator import OrderRequest, Refused
 from patang.simulator.accounts.estimates import PlannedOrder, basket_needs, order_needs
 from patang.simulator.accounts.rms import NEEDS_AUTHORISATION
 from tests.money_house import (
@@ -173,6 +174,21 @@ def test_a_basket_of_shares_offsets_both_sides(house):
     assert result.initial.total == 60_000
     assert result.final.total == 0
     assert basket(house, orders[0], orders[0], orders[1]).final.total == 30_000
+
+
+def test_an_order_without_a_price_counts_at_the_last_one(house):
+    house.exchange.venue(INFY).phase = PhaseKind.PRE_OPEN_ENTRY
+    request = OrderRequest(
+        instrument=INFY,
+        side=Side.BUY,
+        quantity=100,
+        order_type=OrderType.MARKET,
+        product=Product.MIS,
+        market_protection=D(-1),
+    )
+    order = house.exchange.place("buyer", request, house.now_ns)
+    assert order.price == 0
+    assert house.funds().margin_used == 30_000
 
 
 # --- the depository -----------------------------------------------------------------------------
