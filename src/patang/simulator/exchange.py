@@ -59,6 +59,7 @@ class Exchange:
         self.now_ns = 0
         self.agenda = Agenda()
         """Timers of the exchange; each runs at its own time, before anything later happens."""
+        self._is_running = False
         self._accounts: dict[str, Account] = {}
         self.marks = Marks(
             self._find,
@@ -170,10 +171,14 @@ class Exchange:
 
     def run_agenda(self, until_ns: int) -> None:
         """Run the timers due up to and at ``until_ns``, each at its own time."""
-        while (entry := self.agenda.take_due(until_ns)) is not None:
-            self.now_ns = max(self.now_ns, entry.due_ns)
-            if entry.action is not None:
-                entry.action(self.now_ns)
+        was_running, self._is_running = self._is_running, True
+        try:
+            while (entry := self.agenda.take_due(until_ns)) is not None:
+                self.now_ns = max(self.now_ns, entry.due_ns)
+                if entry.action is not None:
+                    entry.action(self.now_ns)
+        finally:
+            self._is_running = was_running
 
     def set_index(self, instrument: InstrumentId, level: Decimal, at_ns: int) -> None:
         """Publish an index's value, in rupees (points)."""
@@ -559,8 +564,11 @@ class Exchange:
         return at_ns
 
     def _finish(self) -> None:
-        """What follows at once from a command happens before the next one."""
-        if self.agenda.next_ns <= self.now_ns:
+        """What follows at once from a command happens before the next one.
+
+        A command that a timer gives is followed by the timers that were set before it.
+        """
+        if not self._is_running and self.agenda.next_ns <= self.now_ns:
             self.run_agenda(self.now_ns)
 
     def _find(self, instrument: InstrumentId) -> Instrument | None:
