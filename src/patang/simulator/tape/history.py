@@ -147,8 +147,10 @@ class History:
                 continue
             is_coarse = minutes % BLOCK_MINUTES == 0
             parts = past.blocks(subject, day) if is_coarse else past.minutes(subject, day)
-            if parts:
+            if parts and minutes > 1:
                 yield from aggregated(parts, minutes * MINUTE_NS, parts[0].start_ns)
+            else:
+                yield from parts
 
     def _recorded_day(
         self, subject: Subject, minutes: int | None, day: date, now_ns: int

@@ -199,8 +199,15 @@ class Past:
         last_day = self._days[-1].toordinal()
         offset = subject.close_ticks - value(subject.underlying.close, last_day) / tick
 
+        # A candle opens where the one before closed, so many prices are asked for twice.
+        known: dict[float, int] = {}
+
         def price(spot: float) -> int:
-            return max(1, math.floor(value(spot, ordinal) / tick + offset + 0.5))
+            ticks = known.get(spot)
+            if ticks is None:
+                ticks = max(1, math.floor(value(spot, ordinal) / tick + offset + 0.5))
+                known[spot] = ticks
+            return ticks
 
         return price
 
