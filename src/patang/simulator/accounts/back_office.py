@@ -11,6 +11,7 @@ from patang.domain.errors import InvalidValue
 from patang.domain.instrument import InstrumentId
 from patang.domain.money import ZERO
 from patang.rules.charges import Charges
+from patang.rules.margins import is_derivative
 from patang.simulator.accounts import conversion, costs
 from patang.simulator.accounts.account import Account
 from patang.simulator.accounts.conversion import Conversion
@@ -61,7 +62,7 @@ class BackOffice:
         """Let a user hold shares since before today, in place of what was held of them.
 
         Raises:
-            InvalidValue: a quantity below zero, none at all, or a negative price.
+            InvalidValue: a quantity below zero, none at all, a negative price, or no share.
         """
         if min(holding.quantity, holding.t1_quantity) < 0 or holding.is_empty:
             raise InvalidValue(
@@ -69,7 +70,9 @@ class BackOffice:
             )
         if holding.average_price < 0:
             raise InvalidValue("average_price", f"{holding.average_price} is negative.")
-        self._marks.instrument(holding.instrument)
+        listed = self._marks.instrument(holding.instrument)
+        if is_derivative(listed) or not listed.is_tradable:
+            raise InvalidValue("instrument", f"{listed.id} is not held in a demat.", "Hold shares.")
         self.account(user_id).holdings[holding.instrument] = holding
 
     def give_position(

@@ -373,3 +373,9 @@ def test_charges_of_the_day_add_up_order_by_order(house):
     house.end_day(THURSDAY)
     assert house.exchange.charges("buyer").total == 0
     assert sum(house.ledger("buyer", "contract_note")) == -sum(one.total for one in notes.values())
+
+
+@pytest.mark.parametrize("name", [FUTURE, NIFTY])
+def test_only_shares_are_held(house, name):
+    with pytest.raises(InvalidValue, match="is not held in a demat"):
+        house.exchange.seed_holding("buyer", name, 65, D(1))
