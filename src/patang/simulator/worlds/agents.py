@@ -18,7 +18,7 @@ from patang.simulator.worlds.seeded import RandomSource
 
 _SESSION_SECONDS = 22_500.0
 
-Tide = Callable[[int], float]
+TideLevel = Callable[[int], float]
 """What a day does to every price: a logarithm, by the time (UTC ns)."""
 
 
@@ -52,7 +52,7 @@ class FairValue:
         start_ticks: int,
         daily_volatility: float,
         start_ns: int,
-        tide: Tide | None = None,
+        tide: TideLevel | None = None,
     ) -> None:
         self._tide = tide
         self._rng = rng

@@ -8,7 +8,7 @@ from patang.domain.instrument import InstrumentId, instrument_id
 from patang.simulator.day.trading_day import TradingDay
 from patang.simulator.exchange import Exchange
 from patang.simulator.venue import Venue
-from patang.simulator.worlds.agents import FairValue, Tide
+from patang.simulator.worlds.agents import FairValue, TideLevel
 from patang.simulator.worlds.market import Actor, IndexFollower, Market
 from patang.simulator.worlds.people import people_of
 from patang.simulator.worlds.regimes import Regime, Tides
@@ -79,7 +79,7 @@ def default_agents(
     daily_volatility: float,
     start_ns: int,
     streams: Callable[[str], RandomSource],
-    tide: Tide | None = None,
+    tide: TideLevel | None = None,
 ) -> list[Actor]:
     """The people of one share whose value moves by itself."""
     name = venue.instrument.id
