@@ -1,11 +1,14 @@
 """Frames made by the column are the frames made packet by packet."""
 
+import importlib.util
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patang.domain.errors import InvalidValue
+from patang.domain.errors import InvalidValue, MissingExtra
 from patang.wire.tick_columns import COLUMNS, columns_of, encode_columns
 from patang.wire.ticks import (
     Level,
@@ -88,3 +91,13 @@ def test_numbers_that_do_not_fit_are_refused():
 
 def test_no_rows_are_no_bytes():
     assert encode_columns(np.zeros(0, COLUMNS), TickMode.FULL) == b""
+
+
+def test_columns_without_numpy_say_what_to_install(monkeypatch):
+    spec = importlib.util.find_spec("patang.wire.tick_columns")
+    assert spec is not None
+    assert spec.loader is not None
+    anew = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(MissingExtra, match=r"patang\[fast\]"):
+        spec.loader.exec_module(anew)

@@ -1,5 +1,6 @@
 """Tapes from files: what is read, and what is refused by file, row and field."""
 
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from patang.domain.enums import InstrumentType
-from patang.domain.errors import InvalidValue
+from patang.domain.errors import InvalidValue, MissingExtra
 from patang.rules.ist import at_ist
 from patang.sandbox.settings import SandboxSettings
 from patang.sandbox.tapes import TapeError, TapeSpec, read_tape
@@ -261,3 +262,10 @@ def test_a_world_may_begin_in_the_middle_of_a_tape(tmp_path, model):
     world = World(SandboxSettings(tape=spec, speed=0, start_ns=middle), "http://127.0.0.1:1")
     assert world.now_ns == middle
     assert world.exchange.quote(world.find(INFY).id).volume == 500
+
+
+def test_parquet_without_its_library_says_what_to_install(tmp_path, monkeypatch):
+    spec = parquet(tmp_path, time=[OPEN], instrument=[INFY], last_price=[1500.1])
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtra, match=r"patang\[data\]"):
+        read_tape(spec)
