@@ -6,14 +6,11 @@ import re
 import shlex
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from patang.sandbox.app import HANDLERS
 from patang.sandbox.control.app import build_control
-from patang.sandbox.faults.menu import KINDS
 from patang.sandbox.in_process import SandboxApp
 from patang.sandbox.testing import sandbox_fixture
 from tests.node_process import FOLDER, node
@@ -131,11 +128,3 @@ def test_every_route_of_the_control_port_is_told_and_no_other():
         for method in route.methods - {"HEAD"}
     }
     assert told == served
-
-
-def test_every_kind_of_fault_is_told():
-    kinds = TEXT.split("Kinds: ")[1].split("\n\n")[0]
-    assert re.findall(r"`(\w+)`", kinds) == list(KINDS)
-    (scenario,) = [body for _, name, body in BLOCKS if name == "faults.toml"]
-    for fault in tomllib.loads(scenario)["faults"]:
-        assert set(fault.get("routes", ())) <= {*HANDLERS, "reads"}
