@@ -14,6 +14,7 @@ square-off and P&L; NSE Clearing, settlement.
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 
@@ -22,11 +23,12 @@ from patang.domain.instrument import Instrument, InstrumentId
 from patang.domain.market import NS_PER_SECOND
 from patang.domain.money import ZERO, to_paisa, to_rupee
 from patang.rules.calendar import Calendar, OutsideCalendar
-from patang.rules.charges import exercise_tax, fee_with_gst, mtf_interest
+from patang.rules.charge_table import RateUnknown
+from patang.rules.charges import Charges, exercise_tax, fee_with_gst, mtf_interest
 from patang.rules.ist import at_ist
 from patang.rules.margins import Kind, cash_rate, is_derivative, kind_of
 from patang.simulator.accounts.account import Account
-from patang.simulator.accounts.costs import contract_notes, delivery_tax, fees
+from patang.simulator.accounts.costs import Fee, contract_notes, delivery_tax, fees
 from patang.simulator.accounts.holdings import Funded, Holding
 from patang.simulator.accounts.ledger import Entry, EntryKind
 from patang.simulator.accounts.marks import Marks
@@ -39,6 +41,8 @@ _SATURDAY = 5
 
 AUTHORISED_UNTIL = (17, 30)
 """An authorisation given after this time of day is for the next. Source: Kite, holdings."""
+
+T = TypeVar("T")
 
 ClosingPrice = Callable[[InstrumentId], Decimal]
 
@@ -100,8 +104,10 @@ class _Settlement:
 
     def run(self, days: int) -> None:
         account, on = self._account, self._on
-        costs = contract_notes(account, self._marks, on)
-        charged = fees(account, on)
+        no_notes: dict[str, Charges] = {}
+        no_fees: list[Fee] = []
+        costs = self._known(lambda: contract_notes(account, self._marks, on), no_notes)
+        charged = self._known(lambda: fees(account, on), no_fees)
         if account.payin:
             self._note(EntryKind.PAYIN, account.payin, "Funds added")
         if account.payout:
@@ -205,7 +211,8 @@ class _Settlement:
             intrinsic = _intrinsic(instrument, final)
             profit = self._value(position, intrinsic)
             if position.quantity > 0 and intrinsic:
-                self._tax += exercise_tax(instrument, profit, self._on)
+                taxed = profit
+                self._tax += self._known(lambda: exercise_tax(instrument, taxed, self._on), ZERO)
         self._post(EntryKind.EXPIRY, profit, f"{instrument.id} settled in cash at {final}")
 
     def _settle_in_shares(
@@ -224,7 +231,8 @@ class _Settlement:
             if contract.instrument_type is InstrumentType.PE:
                 units = -units
         side = Side.BUY if units > 0 else Side.SELL
-        self._tax += delivery_tax(share, side, abs(units), price, self._on)
+        quantity, paid = abs(units), price
+        self._tax += self._known(lambda: delivery_tax(share, side, quantity, paid, self._on), ZERO)
         self._post(EntryKind.EXPIRY, -units * price, f"{contract.id} settled in shares at {price}")
         if units > 0:
             self._receive(share.id, units, units * price)
@@ -289,11 +297,20 @@ class _Settlement:
         """Interest on what the broker lent before today. Source: Zerodha, MTF interest."""
         loans = sum((one.funded.loan for one in self._account.holdings.values()), ZERO)
         if loans and days > 0:
-            interest = to_paisa(mtf_interest(loans, days, self._on))
+            interest = to_paisa(self._known(lambda: mtf_interest(loans, days, self._on), ZERO))
             self._post(EntryKind.INTEREST, -interest, f"MTF interest for {days} days")
 
     def _fee(self, name: str) -> Decimal:
-        return to_paisa(fee_with_gst(name, self._on))
+        return to_paisa(self._known(lambda: fee_with_gst(name, self._on), ZERO))
+
+    def _known(self, charge: Callable[[], T], nothing: T) -> T:
+        """A charge; ``nothing``, and a row that says so, on a day before the rates are known."""
+        try:
+            return charge()
+        except RateUnknown as unknown:
+            text = f"Nothing charged: {unknown.cause}"
+            self._note(EntryKind.CONTRACT_NOTE, ZERO, text)
+            return nothing
 
     @staticmethod
     def _value(position: AccountPosition, price: Decimal) -> Decimal:

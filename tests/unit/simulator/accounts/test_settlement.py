@@ -1,5 +1,6 @@
 """An account over several days: what is delivered, marked, expired and charged, to the paisa."""
 
+from datetime import date
 from decimal import Decimal as D
 
 import pytest
@@ -8,6 +9,7 @@ from patang.domain.enums import OrderType, Product, Side
 from patang.domain.errors import InvalidValue
 from patang.domain.instrument import InstrumentId
 from patang.simulator import OrderRequest, Refused
+from patang.simulator.day.settlement import settle_day
 from tests.money_house import (
     CALL,
     FRIDAY,
@@ -379,3 +381,19 @@ def test_charges_of_the_day_add_up_order_by_order(house):
 def test_only_shares_are_held(house, name):
     with pytest.raises(InvalidValue, match="is not held in a demat"):
         house.exchange.seed_holding("buyer", name, 65, D(1))
+
+
+def test_a_day_before_the_rates_are_known_is_settled_without_charges(house):
+    """A recorded day may be older than the charges table."""
+    house.exchange.seed_holding("seller", INFY, 100, D(1000))
+    house.trade(INFY, 100, "1500", Product.CNC)
+    for user in ("buyer", "seller"):
+        account = house.exchange.back_office.account(user)
+        settle_day(
+            account, house.exchange.marks, house.exchange.closing_price, date(2020, 6, 1), days=1
+        )
+    assert house.funds().opening == OPENING - 150_000
+    assert house.funds("seller").opening == OPENING + 150_000
+    texts = [one.text for one in house.exchange.back_office.ledger("seller") if not one.amount]
+    assert len(texts) == 2  # the contract note, and the depository's charge
+    assert all(text.startswith("Nothing charged: There is no rate for") for text in texts)
