@@ -109,6 +109,26 @@ async def test_the_market_lives_while_it_is_stepped(kite, control):
     assert (await kite.quote(["NSE:INFY"]))["NSE:INFY"].volume > before
 
 
+def test_the_blocking_client_can_do_all_that_the_other_can(server):
+    control = Control(server.control)
+    assert {name for name in dir(AsyncControl) if not name.startswith("_")} == {
+        *(name for name in dir(Control) if not name.startswith("_")), "close",
+    }  # fmt: skip
+    (planned,) = control.order_faults({"kind": "lose_reply", "nth": [1_000]})
+    assert control.faults() == [planned]
+    assert control.take_back_fault(planned.id) == planned
+    (planned,) = control.load_scenario('[[faults]]\nkind = "drop_update"\n')
+    assert [one.id for one in control.faults()] == [planned.id]
+    control.clear_faults()
+    assert control.faults() == []
+    assert control.flush_tokens(["CT0011"]) == 1
+    assert control.flush_tokens(["CT0011"]) == 0
+    control.set_rate_limits(False)
+    assert control.truth()["now"] == control.clock().now_ns
+    with pytest.raises(ControlRefused, match="no fault 99"):
+        control.take_back_fault(99)
+
+
 # --- the truth ----------------------------------------------------------------------------------
 
 

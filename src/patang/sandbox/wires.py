@@ -1,14 +1,16 @@
 """The network connections of the server: what faults do below HTTP."""
 
+import os
 import socket
 import struct
+from asyncio.trsock import TransportSocket
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from patang.sandbox.ticker import Peer
 
-# On close, discard what is unsent and answer with a reset.
-_LINGER_NONE = struct.pack("ii", 1, 0)
+# On close, discard what is unsent and answer with a reset. Windows has shorter fields.
+_LINGER_NONE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class Transport(Protocol):
@@ -46,7 +48,7 @@ class Wires:
         if transport is None:
             return False
         raw = transport.get_extra_info("socket")
-        if isinstance(raw, socket.socket) or hasattr(raw, "setsockopt"):
+        if isinstance(raw, socket.socket | TransportSocket):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
         transport.abort()
         return True
