@@ -50,8 +50,8 @@ with SandboxServer(stepped(seed=int(sys.argv[1]))) as server:
 """
 
 
-def told_by_processes(*hash_seeds: str, seed: int = 5) -> list[bytes]:
-    """What processes that order their sets and dictionaries differently tell, side by side."""
+def told_by_processes(*seeds: tuple[int, str]) -> list[bytes]:
+    """What processes tell, side by side: each has a seed, and its own order of sets."""
     running = [
         subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", PROGRAM, str(seed)],
@@ -59,24 +59,19 @@ def told_by_processes(*hash_seeds: str, seed: int = 5) -> list[bytes]:
             stderr=subprocess.PIPE,
             env={"PYTHONHASHSEED": hash_seed},
         )
-        for hash_seed in hash_seeds
+        for seed, hash_seed in seeds
     ]
     told = [process.communicate(timeout=100) for process in running]
     assert [process.returncode for process in running] == [0] * len(running), told
     return [output for output, _ in told]
 
 
-def test_two_processes_tell_the_same_truth_to_the_byte():
-    first, second = told_by_processes("1", "2")
+def test_two_processes_tell_the_same_truth_to_the_byte_and_another_seed_another():
+    first, second, other = told_by_processes((5, "1"), (5, "2"), (6, "1"))
     assert first == second
+    assert first != other
     truth = json.loads(first)
     orders = truth["users"]["AB1234"]["orders"]
     assert {"COMPLETE", "CANCELLED"} <= {order["status"] for order in orders}
     assert truth["users"]["CD5678"]["trades"]
     assert len(truth["users"]["AB1234"]["requests"]) > len(orders)
-
-
-def test_another_seed_is_another_truth():
-    (first,) = told_by_processes("1")
-    (other,) = told_by_processes("1", seed=6)
-    assert first != other
