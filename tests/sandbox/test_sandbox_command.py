@@ -117,9 +117,6 @@ async def test_all_of_it_at_once(tmp_path):
     ("options", "code", "told"),
     [
         (["--world", "storm"], 2, "Use calm, trend, gap, crash or circuit"),
-        (["--universe", "30"], 2, "from 250 to 100000"),
-        (["--date", "2026-02-30"], 2, "Write 2026-11-19"),
-        (["--users", "AB 1"], 2, "'AB 1' is not letters and digits"),
         (["--port", "8765", "--control-port", "8765"], 2, "control_port"),
         (["--scenario", "absent.toml"], 3, "Cannot read absent.toml"),
         (["--control-port", "70000"], 2, "from 0 to 65535"),
