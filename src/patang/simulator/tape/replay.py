@@ -37,6 +37,19 @@ class TapePlayer:
         """The tape knows by itself when trading is over."""
 
 
+class IndexLevels:
+    """Publishes the levels of a recorded index, which has no book."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def play(self, venue: Venue, event: TapeEvent) -> None:
+        """Take over the level."""
+        if event.last_ticks:
+            level = venue.price(event.last_ticks)
+            self._exchange.set_index(venue.instrument.id, level, event.time_ns)
+
+
 def replay_market(recording: Recording, model: FillModelName, *, seed: int = 1) -> Market:
     """A market that begins with the first event of a recording.
 
@@ -45,9 +58,13 @@ def replay_market(recording: Recording, model: FillModelName, *, seed: int = 1) 
     what chance there is in a trading day.
     """
     exchange = Exchange(recording.instruments, recording.previous_closes)
-    played = fill_model(model, exchange.floor)
+    traded, levels = fill_model(model, exchange.floor), IndexLevels(exchange)
     players = [
-        TapePlayer(exchange.venue(one.id), recording.events[one.id], played)
+        TapePlayer(
+            exchange.venue(one.id),
+            recording.events[one.id],
+            traded if one.is_tradable else levels,
+        )
         for one in recording.instruments
         if one.id in recording.events
     ]

@@ -283,3 +283,31 @@ def test_shares_and_cash_are_conserved_between_users_and_the_tape(model):
     cash = sum(SHARE.to_ticks(one.price) * one.quantity * -one.side.sign for one in trades)
     assert sum(one.shares for one in agents) + shares == 0
     assert sum(one.cash_ticks for one in agents) + cash == 0
+
+
+@BOTH
+def test_an_index_has_levels_and_no_book(model):
+    index = Instrument(
+        exchange=ExchangeName.NSE,
+        symbol="NIFTY 50",
+        token=256_265,
+        tick_size=Decimal("0.05"),
+        segment="INDICES",
+        is_tradable=False,
+    )
+    events = tuple(
+        TapeEvent(OPEN + n * SECOND, 500_000 + n, 10, ((499_999, 1),), ((500_009, 1),))
+        for n in range(3)
+    )
+    made = replay_market(
+        Recording(
+            instruments=(index,),
+            previous_closes={index.id: Decimal(25_000)},
+            events={index.id: events},
+        ),
+        model,
+    )
+    made.advance(OPEN + 2 * SECOND)
+    quote = made.exchange.quote(index.id)
+    assert (quote.last_price, quote.open) == (Decimal("25000.10"), Decimal(25_000))
+    assert (quote.bids, quote.asks, quote.volume) == ((), (), 0)
