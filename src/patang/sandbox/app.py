@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -136,7 +137,7 @@ def build_app(world: World) -> ASGIApp:
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
     app.router.redirect_slashes = False
-    return _DateHeader(app, world)
+    return _DateHeader(_RootedPath(app), world)
 
 
 def _respond_to(world: World, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
@@ -275,6 +276,30 @@ def _failure(error: KiteError) -> Response:
 def _answer(status: int, body: bytes, content_type: str) -> Response:
     # Set as a raw header: Starlette would add a character set to text types.
     return Response(body, status, headers={"content-type": content_type})
+
+
+class _RootedPath:
+    """Request targets without a leading slash: ``?api_key=..``, or a whole address.
+
+    Some clients put the ticker's parameters right behind the host, and what is sent to a proxy
+    names the host again (RFC 9112, 3.2.2). Both mean the path behind the host.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "/")
+        if not path.startswith("/"):
+            scope = {**scope, "path": _path_behind_host(path)}
+        await self._app(scope, receive, send)
+
+
+def _path_behind_host(target: str) -> str:
+    try:
+        return urlsplit(target).path or "/"
+    except ValueError:
+        return "/"
 
 
 class _DateHeader:
