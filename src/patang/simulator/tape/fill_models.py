@@ -69,6 +69,9 @@ class QueuePosition:
     def _trade(self, venue: Venue, event: TapeEvent) -> int:
         """Let the tape's trade meet the book; return the units that met nobody there."""
         ticks, at_ns, book = event.last_ticks, event.time_ns, venue.book
+        if venue.collects:
+            # A call auction is under way: nobody trades until it ends.
+            return event.traded
         is_buy = book.crosses(True, ticks)
         if not is_buy and not book.crosses(False, ticks):
             return event.traded

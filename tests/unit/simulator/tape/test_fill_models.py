@@ -311,3 +311,21 @@ def test_an_index_has_levels_and_no_book(model):
     quote = made.exchange.quote(index.id)
     assert (quote.last_price, quote.open) == (Decimal("25000.10"), Decimal(25_000))
     assert (quote.bids, quote.asks, quote.volume) == ((), (), 0)
+
+
+@BOTH
+def test_before_the_opening_orders_wait_for_the_auction(model):
+    early = [
+        TapeEvent(at_ist(date(2026, 11, 19), 9, minute), 1000, 50, ((999, 10),), ((1001, 40),))
+        for minute in (0, 1, 3, 4)
+    ]
+    made = market(model, *early, event(1, 1000, 10, (999, 10), (1001, 40)))
+    order = place(made, Side.BUY, 1002, 30, -750)
+    made.advance(early[-1].time_ns)
+    assert order.filled_quantity == 0
+    assert {one.owner for one in made.exchange.venue(SHARE.id).book.orders(False)} == {
+        f"outside/{SHARE.id}"
+    }
+    made.advance(OPEN + SECOND)
+    assert order.filled_quantity == 30
+    assert order.average_price == SHARE.from_ticks(1001)
