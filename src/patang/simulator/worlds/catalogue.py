@@ -182,8 +182,16 @@ class Company(NamedTuple):
     daily_volatility: float
 
 
+AMPERSAND = Company("M&M", "MAHINDRA & MAHINDRA", 3682.4, 0.0145)
+"""A share that is there. Its symbol, and those of its contracts, must be encoded in addresses."""
+
+
 def invented_companies(streams: Callable[[str], RandomSource]) -> Iterator[Company]:
-    """Companies without end, each symbol once; the stream ``companies`` decides everything."""
+    """Companies without end, each symbol once; the stream ``companies`` decides on all but one.
+
+    The first is ``AMPERSAND``.
+    """
+    yield AMPERSAND
     rng = streams("companies")
     taken: set[str] = set()
     heads, bodies = _HEADS.split(), _BODIES.split()

@@ -38,6 +38,12 @@ def test_sizes_that_cannot_be_made_are_refused(size):
         generate_universe(size, ON, 1)
 
 
+def test_some_symbols_must_be_encoded_in_addresses(listing):
+    symbols = {one.symbol for one in listing.rows if "&" in one.symbol}
+    assert "M&M" in symbols
+    assert any(symbol.startswith("M&M26") and symbol.endswith("FUT") for symbol in symbols)
+
+
 def test_the_seed_decides_everything(listing):
     assert generate_universe(9_000, ON, 1).instruments == listing.instruments
     assert generate_universe(9_000, ON, 2).instruments != listing.instruments
