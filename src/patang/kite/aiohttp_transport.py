@@ -8,6 +8,7 @@ the requests on the server's side.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
 import aiohttp
 import msgspec
@@ -16,6 +17,11 @@ from yarl import URL
 from patang.kite.errors import ConnectFailed, ReplyLost
 from patang.kite.socket import HandshakeRefused, SocketClosed
 from patang.kite.transport import NetworkSettings, Request, Response, Timeouts
+
+if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ConnectionKey
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
 
 _MAX_FRAME_BYTES = 4 * 1024 * 1024
 _MAX_REFUSAL_BYTES = 4096
@@ -75,7 +81,7 @@ class AiohttpTransport:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=_CleanConnector(
                     limit=self._settings.max_connections,
                     keepalive_timeout=self._settings.keep_alive_s,
                 ),
@@ -83,6 +89,20 @@ class AiohttpTransport:
                 middlewares=(_once,),
             )
         return self._session
+
+
+class _CleanConnector(aiohttp.TCPConnector):
+    """Reuses no connection on which something came that no request had asked for.
+
+    aiohttp looks for that when a connection goes back into the pool, not when it is taken out: a
+    doubled answer that comes in between would be read as the answer to the next request.
+    """
+
+    async def _get(self, key: "ConnectionKey", traces: "list[Trace]") -> "Connection | None":
+        for protocol, _ in tuple(self._conns.get(key, ())):
+            if protocol.should_close:
+                protocol.close()  # the pool drops what is closed
+        return await super()._get(key, traces)
 
 
 async def _once(

@@ -43,6 +43,25 @@ async def test_the_connection_is_kept_warm(scripted, replies, transport):
     assert (scripted.connections, len(scripted.seen)) == (1, 3)
 
 
+async def test_a_doubled_answer_is_not_taken_for_the_next_one(scripted, replies, transport):
+    # aiohttp by itself reads what came on an idle connection as the answer to the next request.
+    first, again = replies.http('{"order_id":"1"}'), asyncio.Event()
+
+    async def doubled(writer: asyncio.StreamWriter) -> None:
+        writer.write(first)
+        await again.wait()
+        writer.write(first)
+        await writer.drain()
+
+    scripted.script = [doubled, replies.http('{"order_id":"2"}')]
+    await transport.send(a_request(scripted.root, "POST"))
+    again.set()
+    await asyncio.sleep(0.05)  # the second copy arrives while the connection is idle
+    response = await transport.send(a_request(scripted.root, "POST"))
+    assert response.body == b'{"order_id":"2"}'
+    assert scripted.connections == 2
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 @pytest.mark.parametrize("fault", ["reset", "hang_up", "stay_silent", "trickle", "cut_short"])
 async def test_no_method_is_sent_twice_when_a_warm_connection_fails(
