@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness import find_benchmarks
 from patang.sandbox.control.app import build_control
 from patang.sandbox.in_process import SandboxApp
 from patang.sandbox.testing import sandbox_fixture
@@ -128,3 +129,9 @@ def test_every_route_of_the_control_port_is_told_and_no_other():
         for method in route.methods - {"HEAD"}
     }
     assert told == served
+
+
+def test_the_benchmarks_that_are_told_exist():
+    told = re.findall(r"^\| `([a-z-]+)` \|", TEXT, re.MULTILINE)
+    assert len(told) >= 6
+    assert set(told) <= set(find_benchmarks())
