@@ -178,7 +178,8 @@ def _leg(order: _Order) -> GttLeg:
         product=order.product,
         order_type=order.order_type,
         price=None if order.order_type is OrderType.MARKET else order.price,
-        market_protection=order.market_protection,
+        # The Go client sends a whole order with zeros for what it does not use.
+        market_protection=order.market_protection or None,
     )
 
 

@@ -131,6 +131,19 @@ def test_a_trigger_is_read_back_whatever_other_clients_add():
     assert parse_gtt(sent) == GttForm(**TWO_LEG)
 
 
+@pytest.mark.parametrize("zero", ["0", "0.0"])
+def test_zeros_of_a_whole_order_inside_a_trigger_mean_not_used(zero):
+    form = gtt_to_form(GttForm(**TWO_LEG))
+    legs = json.loads(form["orders"])
+    unused = {"trigger_price": 0, "validity": "", "tags": None, "market_protection": float(zero)}
+    sent = form | {"orders": json.dumps([leg | unused for leg in legs])}
+    assert parse_gtt(sent) == GttForm(**TWO_LEG)
+    market = {"order_type": "MARKET", "price": 0}
+    sent = form | {"orders": json.dumps([leg | unused | market for leg in legs])}
+    with pytest.raises(InputException, match=r"orders\[0\].market_protection"):
+        parse_gtt(sent)
+
+
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
