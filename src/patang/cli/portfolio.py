@@ -41,8 +41,8 @@ _FUNDS = (
     Column("collateral", "Collateral", Kind.MONEY, is_minor=True),
     Column("intraday_payin", "Paid in", Kind.MONEY, is_minor=True),
     Column("debits", "Used", Kind.MONEY),
-    Column("m2m_realised", "M2M realised", Kind.CHANGE, is_minor=True),
-    Column("m2m_unrealised", "M2M unrealised", Kind.CHANGE, is_minor=True),
+    Column("m2m_realised", "M2M loss booked", Kind.MONEY, is_minor=True),
+    Column("m2m_unrealised", "M2M loss open", Kind.MONEY, is_minor=True),
 )
 
 
