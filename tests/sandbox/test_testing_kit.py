@@ -124,9 +124,11 @@ def test_a_port_that_is_taken_is_an_error_of_start(exchange):
 
 
 def test_a_stopped_server_leaves_its_port_and_its_thread():
+    before = set(threading.enumerate())
     with SandboxServer(stepped()) as server:
         port = int(server.root.rpartition(":")[2])
-    assert "sandbox" not in [thread.name for thread in threading.enumerate()] or port
+        assert [one.name for one in set(threading.enumerate()) - before] == ["sandbox"]
+    assert set(threading.enumerate()) <= before
     with SandboxServer(stepped(port=port)) as again:
         assert again.root.endswith(str(port))
 
