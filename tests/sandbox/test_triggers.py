@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from msgspec import UNSET
 
 from patang.domain.instrument import InstrumentId
 from patang.kite import GeneralException, InputException, Kite
@@ -318,7 +319,8 @@ async def test_an_alert_with_a_basket_places_its_orders(kite, movers):
     alert = await kite.create_alert(
         "buy", "NSE", movers.symbol, ">", level, type="ato", basket=basket
     )
-    [kept] = alert.basket.items
+    assert alert.basket is UNSET
+    [kept] = (await kite.get_alert(alert.uuid)).basket.items
     assert kept.instrument_token > 0
     assert kept.id > 0
 

@@ -1,5 +1,7 @@
 """Routes of price alerts."""
 
+import msgspec
+
 from patang.sandbox.calls import Call
 from patang.sandbox.rows.alerts import alert_row, history_row
 from patang.simulator.triggers.alerts import Alert, AlertStatus
@@ -13,10 +15,11 @@ PAGE_SIZE = 50
 
 
 def create(call: Call) -> AlertRow:
-    """POST /alerts."""
+    """POST /alerts; the answer leaves the basket out. Source: Kite's sample of such an answer."""
     form = parse_alert(call.form.as_dict())
     alerts = call.world.alerts
-    return alert_row(alerts.create(call.user_id, form, call.now_ns, call.session.app.app_id))
+    made = alerts.create(call.user_id, form, call.now_ns, call.session.app.app_id)
+    return msgspec.structs.replace(alert_row(made), basket=msgspec.UNSET)
 
 
 def modify(call: Call) -> AlertRow:
