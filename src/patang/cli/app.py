@@ -29,6 +29,7 @@ COMMANDS = {
     "demo": ("patang.cli.demo:demo", "Watch two strategies trade a simulated market."),
     "sandbox": ("patang.cli.sandbox:sandbox", "Serve a simulated market behind Kite's own URLs."),
     "replay": ("patang.cli.replay:replay", "Rebuild a run from its journal and compare."),
+    "journal": ("patang.cli.journal:app", "Prove a run's journal, look into it, export it."),
     "profile": ("patang.cli.profile:app", "Add and list the accounts that commands speak to."),
     "login": ("patang.cli.login:login", "Log in at Kite and keep the session, encrypted."),
     "logout": ("patang.cli.login:logout", "End the session at Kite and remove it here."),
