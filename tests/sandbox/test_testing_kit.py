@@ -11,6 +11,8 @@ from kiteconnect import KiteConnect
 from patang.domain.errors import InvalidValue, PatangError
 from patang.domain.market import NS_PER_SECOND
 from patang.kite import FeedFrame, OrderUpdate, TickMode
+from patang.sandbox.faults.menu import DelayRequest
+from patang.sandbox.faults.scenario import Scenario
 from patang.sandbox.testing import (
     SandboxServer,
     sandbox,  # noqa: F401 - pytest finds a fixture by its name
@@ -150,6 +152,22 @@ async def test_patangs_client_reaches_a_world_in_memory():
         assert after.ohlc.high >= before.ohlc.high
     assert app.world.now_ns == OPENING_NS + 60 * NS_PER_SECOND
     assert app.truth()["users"]["CD5678"]["orders"] == []
+
+
+async def test_a_request_that_a_fault_delays_goes_when_its_time_comes():
+    late = DelayRequest(routes=("place_order",), seconds=5, clock="virtual")
+    app = sandbox_app(stepped(scenario=Scenario(faults=(late,))))
+    async with app.kite() as kite, asyncio.timeout(10):
+        placing = asyncio.create_task(kite.place_order(**order()))
+        while not app.world.records.requests_of("AB1234"):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.005)
+        await app.step(4)
+        assert not placing.done()
+        assert await kite.orders() == []
+        await app.step(1)
+        order_id = await placing
+        (row,) = await kite.orders()
+        assert (row.order_id, row.order_timestamp) == (order_id, "2026-11-19 09:20:05")
 
 
 async def test_patangs_feed_hears_a_world_in_memory():

@@ -25,6 +25,7 @@ from patang.kite.transport import Request, Response
 from patang.kite.windows import Limits
 from patang.sandbox.app import build_app
 from patang.sandbox.control.app import build_control
+from patang.sandbox.control.steps import Stepper
 from patang.sandbox.control.truth import truth
 from patang.sandbox.ready import Ready
 from patang.sandbox.server import describe
@@ -114,6 +115,10 @@ class SandboxApp:
     def advance_to(self, to_ns: int) -> int:
         """Let the market live until a moment, nanoseconds UTC; return the new now."""
         return step_to(self.world, to_ns)
+
+    async def step(self, seconds: float) -> int:
+        """As ``advance``, with requests served meanwhile: those that a fault delays go in time."""
+        return await Stepper(self.world).advance(round(seconds * NS_PER_SECOND))
 
     def truth(self) -> dict[str, Any]:
         """What every user has by the exchange's own books, as the control port tells it."""
