@@ -116,6 +116,14 @@ def test_what_makes_no_sense_is_refused(kite, path, query, text):
     assert text in message(ask(kite, path, **query))
 
 
+@pytest.mark.parametrize(("interval", "days"), [("minute", 60), ("day", 2000)])
+def test_days_at_both_ends_may_lie_as_far_apart_as_the_limit_says(kite, interval, days):
+    last = date(2026, 11, 18)
+    kite.historical_data(INFY, last - timedelta(days), last, interval)
+    with pytest.raises(kex.InputException, match=f"interval exceeds max limit: {days} days"):
+        kite.historical_data(INFY, last - timedelta(days + 1), last, interval)
+
+
 def test_too_long_a_span_reaches_the_official_client_as_an_input_error(kite):
     with pytest.raises(kex.InputException, match="interval exceeds max limit: 60 days"):
         kite.historical_data(INFY, date(2026, 1, 1), TODAY, "minute")

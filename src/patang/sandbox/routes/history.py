@@ -3,8 +3,6 @@
 from decimal import Decimal
 
 from patang.domain.instrument import Instrument
-from patang.domain.market import NS_PER_SECOND
-from patang.rules.ist import NS_PER_DAY
 from patang.sandbox.calls import Call
 from patang.sandbox.rows.numbers import json_number
 from patang.simulator.tape.candles import TickCandle
@@ -24,7 +22,7 @@ def historical(call: Call) -> dict[str, list[CandleRow]]:
     historical candle data.
     """
     instrument = _instrument(call)
-    from_ns, to_ns = _moment(call, "from", is_end=False), _moment(call, "to", is_end=True)
+    from_ns, to_ns = _moment(call, "from"), _moment(call, "to")
     has_oi = _flag(call, "oi")
     candles = call.world.history.candles(
         instrument.id,
@@ -33,6 +31,7 @@ def historical(call: Call) -> dict[str, list[CandleRow]]:
         to_ns,
         call.now_ns,
         continuous=_flag(call, "continuous"),
+        to_whole_day=len(call.query.first("to")) == _DATE,
     )
     return {"candles": _rows(candles, instrument, has_oi=has_oi)}
 
@@ -45,14 +44,11 @@ def _instrument(call: Call) -> Instrument:
     return found
 
 
-def _moment(call: Call, name: str, *, is_end: bool) -> int:
-    """UTC nanoseconds of ``YYYY-MM-DD`` with or without ``HH:MM:SS``; a bare ``to`` is its end."""
+def _moment(call: Call, name: str) -> int:
+    """UTC nanoseconds of ``YYYY-MM-DD`` with or without ``HH:MM:SS``."""
     text = call.query.required(name)
     try:
-        if len(text) == _DATE:
-            midnight_ns = parse_ist(f"{text} 00:00:00")
-            return midnight_ns + NS_PER_DAY - NS_PER_SECOND if is_end else midnight_ns
-        return parse_ist(text)
+        return parse_ist(f"{text} 00:00:00" if len(text) == _DATE else text)
     except ValueError:
         raise InputException(f"invalid {name} date") from None
 

@@ -96,8 +96,12 @@ class History:
         now_ns: int,
         *,
         continuous: bool = False,
+        to_whole_day: bool = False,
     ) -> list[TickCandle]:
         """Candles that start in the span, both ends included; the last one may still be running.
+
+        With ``to_whole_day`` the span ends with the day that begins at ``to_ns``; its length, as
+        the limits count it, is still up to ``to_ns``: from a day to that sixty days later is sixty.
 
         Raises:
             Refused: no such interval, a span too long, or expired contracts where there are none.
@@ -105,9 +109,12 @@ class History:
         known = INTERVALS.get(interval)
         if known is None:
             raise Refused("InputException", "invalid interval")
+        length_ns = to_ns - from_ns
+        if to_whole_day:
+            to_ns += NS_PER_DAY - 1
         if from_ns > to_ns:
             raise Refused("InputException", "from date cannot be after to date")
-        if to_ns - from_ns > known.days_max * NS_PER_DAY:
+        if length_ns > known.days_max * NS_PER_DAY:
             raise Refused("InputException", f"interval exceeds max limit: {known.days_max} days")
         subject = self._subject(instrument)
         listed = subject.listed
