@@ -5,6 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from patang.domain.enums import Exchange
+from patang.rules import order_rules
+
 HANDSHAKE = (
     "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -39,3 +42,9 @@ def test_the_ticker_is_behind_every_form_of_its_address(frozen, credentials, fro
 def test_a_whole_address_names_the_same_route(frozen):
     answer = exchanged(frozen.root, "GET http://{host}/orders HTTP/1.1\r\nHost: {host}\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 403 ")
+
+
+def test_the_profile_names_the_products_that_the_desk_takes(kite):
+    assert set(kite.profile()["products"]) == {
+        product.value for exchange in Exchange for product in order_rules.products(exchange)
+    }

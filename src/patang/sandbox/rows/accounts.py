@@ -11,7 +11,7 @@ from patang.wire.rows import (
 )
 from patang.wire.times import format_ist
 
-_PRODUCTS = [Product.CNC.value, Product.NRML.value, Product.MIS.value]
+_PRODUCTS = [product.value for product in (Product.CNC, Product.NRML, Product.MIS, Product.MTF)]
 _ORDER_TYPES = [order_type.value for order_type in OrderType]
 
 
