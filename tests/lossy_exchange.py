@@ -77,9 +77,22 @@ class LossyExchange:
             order_id = path.rpartition("/")[2]
             self.orders[order_id]["status"] = "CANCELLED"
             return success({"order_id": order_id})
+        if path == "/portfolio/positions":
+            return success({"net": self.positions(), "day": self.positions()})
         if path == "/trades":
             return success([t for t in self.trades if t["trade_id"] not in self.hidden])
         return success([o for o in self.orders.values() if o["order_id"] not in self.hidden])
+
+    def positions(self) -> list[dict]:
+        held: dict[tuple[str, str], int] = {}
+        for trade in self.trades:
+            key = (trade["exchange"], trade["tradingsymbol"])
+            sign = 1 if trade["transaction_type"] == "BUY" else -1
+            held[key] = held.get(key, 0) + sign * trade["quantity"]
+        return [
+            {"exchange": key[0], "tradingsymbol": key[1], "product": "MIS", "quantity": quantity}
+            for key, quantity in held.items()
+        ]
 
     def fill(self, order_id: str, quantity: int) -> None:
         order = self.orders[order_id]

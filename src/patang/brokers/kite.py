@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import Self, assert_never
 
 from patang.brokers.kite_news import AccountNews
@@ -11,6 +11,8 @@ from patang.domain.enums import Mode, Product
 from patang.domain.errors import InvalidValue, InvariantBroken
 from patang.domain.instrument import instrument_id
 from patang.domain.messages import (
+    BookedPosition,
+    BooksRead,
     BrokerEvent,
     CancelOrder,
     CancelRefused,
@@ -21,7 +23,7 @@ from patang.domain.messages import (
     OrderUnresolved,
     SubmitOrder,
 )
-from patang.domain.order import OrderIntent
+from patang.domain.order import Order, OrderIntent, OrderStatus
 from patang.kite.addresses import is_broker_root
 from patang.kite.client import Kite
 from patang.kite.clock import Clock
@@ -38,6 +40,8 @@ _log = logging.getLogger("patang.brokers.kite")
 # More than a day's worth: a consumer that far behind is broken, and that must be loud.
 _MAX_EVENTS = 100_000
 _CLOSE_WITHIN_S = 15.0
+# How often the books are read anew because a trade came between two reads.
+_CALM_READS = 5
 
 
 class KiteBroker:
@@ -162,6 +166,42 @@ class KiteBroker:
             available_cash=margins.equity.net,
         )
 
+    async def reconcile(self, orders: Iterable[Order]) -> bool:
+        """Read the books whole and tell them; see ``Broker.reconcile``."""
+        for order in orders:
+            self._take_up(order)
+        try:
+            for _ in range(_CALM_READS):
+                if not (await self._news.read_book() and await self._news.read_trades()):
+                    return False
+                fills = self._news.fills_told
+                positions = [_booked(row) for row in (await self._kite.positions()).day]
+                if not await self._news.read_trades():
+                    return False
+                if self._news.fills_told == fills:
+                    # No trade came between: both say what was at one moment.
+                    self._emit(BooksRead(at_ns=self._now(), positions=tuple(positions)))
+                    return True
+        except KiteError as error:
+            _log.warning("the positions could not be read: %s", error)
+        return False
+
+    def _take_up(self, order: Order) -> None:
+        """Follow an order that another process placed, as if this one had."""
+        intent = order.intent
+        if intent.tag in self._intents or order.status is OrderStatus.DENIED:
+            return
+        self._intents[intent.tag] = intent
+        if order.order_id is not None:
+            if not order.status.is_done:
+                self._news.accepted(order.order_id, intent.tag, intent.variety)
+            return
+        search = self._searches.begin(Sought.from_intent(intent, intent.created_ns))
+        if order.status is OrderStatus.UNRESOLVED:
+            self._start(self._resolve(intent, search), f"resolve-{intent.tag}", None)
+        else:
+            self._searches.end(search, is_absent=order.status is OrderStatus.NOT_PLACED)
+
     # What the feed tells
 
     def adopt(self, snapshot: AccountSnapshot) -> None:
@@ -187,15 +227,20 @@ class KiteBroker:
         except InvalidValue as error:
             self._refused(intent, "InputException", str(error))
         except OrderOutcomeUnknown as error:
-            search = self._searches.begin(Sought.from_intent(intent, sent_ns))
-            self._emit(
-                OrderUnresolved(at_ns=self._now(), intent_id=intent.intent_id, reason=error.reason)
-            )
-            self._start(self._resolve(intent, search), f"resolve-{intent.tag}", None)
+            self._search(intent, sent_ns, error.reason)
         except KiteError as error:
             self._refused(intent, error.error_type, error.message)
         else:
-            self._accepted(intent, order_id)
+            if self._news.tag_of(order_id) in (None, intent.tag):
+                self._accepted(intent, order_id)
+            else:
+                # The answer to another request: of this one nothing is known.
+                self._search(intent, sent_ns, f"the reply names {order_id}, another order.")
+
+    def _search(self, intent: OrderIntent, sent_ns: int, reason: str) -> None:
+        search = self._searches.begin(Sought.from_intent(intent, sent_ns))
+        self._emit(OrderUnresolved(at_ns=self._now(), intent_id=intent.intent_id, reason=reason))
+        self._start(self._resolve(intent, search), f"resolve-{intent.tag}", None)
 
     def _refused(self, intent: OrderIntent, code: str, message: str) -> None:
         self._emit(
@@ -268,6 +313,17 @@ def _broker_position(row: PositionRow) -> BrokerPosition:
             quantity=row.quantity,
             buy_value=row.buy_value,
             sell_value=row.sell_value,
+        )
+    except ValueError as error:
+        raise DataException(f"position {row.tradingsymbol}: {error}") from error
+
+
+def _booked(row: PositionRow) -> BookedPosition:
+    try:
+        return BookedPosition(
+            instrument=instrument_id(row.exchange, row.tradingsymbol),
+            product=Product(row.product),
+            quantity=row.quantity,
         )
     except ValueError as error:
         raise DataException(f"position {row.tradingsymbol}: {error}") from error

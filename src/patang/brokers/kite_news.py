@@ -65,6 +65,8 @@ class AccountNews:
         self._one_reader = asyncio.Lock()
         self._reads_begun = 0
         self._is_read_good = False
+        self.fills_told = 0
+        """How many fills have been told, to see whether some came meanwhile."""
         self.tasks = {
             "trade-follower": self._follow_trades,
             "book-follower": self._follow_book,
@@ -74,6 +76,10 @@ class AccountNews:
     def variety_of(self, order_id: str) -> str:
         """The variety under which an order was placed, as far as it is known."""
         return self._varieties.get(order_id, Variety.REGULAR)
+
+    def tag_of(self, order_id: str) -> str | None:
+        """The tag that an order is known by; None when it has none, or is not known."""
+        return self._tags.get(order_id)
 
     def want_book(self) -> None:
         """Something may have been missed: read the order book soon."""
@@ -134,6 +140,17 @@ class AccountNews:
                 self._is_read_good = await self._read_book()
             return self._is_read_good
 
+    async def read_trades(self) -> bool:
+        """Take every row of the trade book; return whether it could be read."""
+        try:
+            self._tell_fills(self._tracker.take(await self._kite.trades()))
+        except KiteError as error:
+            _log.warning("the trade book could not be read: %s", error)
+            return False
+        finally:
+            self._release_updates()
+        return True
+
     async def _read_book(self) -> bool:
         try:
             rows = await self._kite.orders()
@@ -168,11 +185,7 @@ class AccountNews:
         while True:
             await self._trades_wanted.wait()
             self._trades_wanted.clear()
-            try:
-                self._tell_fills(self._tracker.take(await self._kite.trades()))
-            except KiteError as error:
-                _log.warning("the trade book could not be read: %s", error)
-            self._release_updates()
+            await self.read_trades()
             if self._tracker.has_held:
                 # An order that nothing has told us of: the book says whose it is.
                 self._book_wanted.set()
@@ -196,6 +209,7 @@ class AccountNews:
                 self._waiting.append(entry)
 
     def _tell_fills(self, fills: list[Fill]) -> None:
+        self.fills_told += len(fills)
         for fill in fills:
             tag = self._tags.get(fill.order_id)
             self._tell(FillReceived(at_ns=self._clock.now_ns(), fill=fill, tag=tag))

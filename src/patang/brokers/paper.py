@@ -7,7 +7,7 @@ life of an order are the simulator's in both.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from decimal import Decimal
 
 from patang.brokers.port import AccountSnapshot, BrokerPosition
@@ -15,16 +15,19 @@ from patang.domain.enums import Mode
 from patang.domain.instrument import InstrumentId
 from patang.domain.market import Tick
 from patang.domain.messages import (
+    BookedPosition,
+    BooksRead,
     BrokerEvent,
     CancelOrder,
     CancelRefused,
     Effect,
     FillReceived,
     OrderAccepted,
+    OrderNotPlaced,
     OrderRefused,
     OrderUpdated,
 )
-from patang.domain.order import Fill, OrderIntent, OrderStatus
+from patang.domain.order import Fill, Order, OrderIntent, OrderStatus
 from patang.simulator.errors import Refused
 from patang.simulator.exchange import Exchange
 from patang.simulator.orders import OrderRequest, SimOrder, SimTrade
@@ -130,6 +133,27 @@ class PaperBroker:
             ),
             available_cash=exchange.funds(user).available,
         )
+
+    async def reconcile(self, orders: Iterable[Order]) -> bool:
+        """Tell the account's books anew; see ``Broker.reconcile``."""
+        at_ns, exchange, user = self._now_ns(), self._exchange, self._account
+        for trade in exchange.trades(user):
+            tag = exchange.order(user, trade.order_id).tag
+            self._post(FillReceived(at_ns=at_ns, fill=_fill(trade), tag=tag))
+        for order in exchange.orders(user):
+            self._post(_updated(order, at_ns))
+        placed = {order.tag for order in exchange.orders(user)}
+        for known in orders:
+            if known.status is OrderStatus.UNRESOLVED and known.intent.tag not in placed:
+                # No request travels here: what is not in the books was never placed.
+                intent_id = known.intent.intent_id
+                self._post(OrderNotPlaced(at_ns=at_ns, intent_id=intent_id, reads=1))
+        positions = tuple(
+            BookedPosition(instrument=p.instrument, product=p.product, quantity=p.quantity)
+            for p in exchange.positions(user)
+        )
+        self._post(BooksRead(at_ns=at_ns, positions=positions))
+        return True
 
     def _post(self, event: BrokerEvent) -> None:
         self._events.append(event)

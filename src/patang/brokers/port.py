@@ -1,6 +1,6 @@
 """The port every broker implements, and nothing else: submit, events, snapshot."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from decimal import Decimal
 from typing import Protocol
 
@@ -9,7 +9,7 @@ import msgspec
 from patang.domain.enums import Mode, Product
 from patang.domain.instrument import InstrumentId
 from patang.domain.messages import BrokerEvent, Effect, OrderUpdated
-from patang.domain.order import Fill
+from patang.domain.order import Fill, Order
 
 
 class BrokerPosition(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,4 +54,13 @@ class Broker(Protocol):
 
     async def snapshot(self) -> AccountSnapshot:
         """Read the account's orders, trades, positions and cash afresh."""
+        ...
+
+    async def reconcile(self, orders: Iterable[Order]) -> bool:
+        """Read the books whole; what they hold comes through ``events``, ``BooksRead`` last.
+
+        ``orders`` are those of the run so far, perhaps placed by a process that is gone: any whose
+        outcome is unknown is looked for. Returns whether everything could be read; if not, no
+        ``BooksRead`` comes. May be called again.
+        """
         ...

@@ -115,3 +115,13 @@ class Mode(StrEnum):
     PAPER = "paper"
     SANDBOX = "sandbox"
     LIVE = "live"
+
+
+class Trust(StrEnum):
+    """How far the run's books may be relied on."""
+
+    RECONCILING = "RECONCILING"
+    """The broker's books are being read: nothing is planned."""
+    TRUSTED = "TRUSTED"
+    DEGRADED = "DEGRADED"
+    """Our books and the broker's differ: only cancels and reducing orders leave."""

@@ -193,6 +193,31 @@ class CancelRefused(Event, frozen=True, tag="cancel_refused"):
     message: str
 
 
+class BookedPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """Units that the broker says were added today; short negative."""
+
+    instrument: InstrumentId
+    product: Product
+    quantity: int
+
+
+class ReconcileStarted(Event, frozen=True, tag="reconcile_started"):
+    """From here on the books are in doubt, until the broker's have been read.
+
+    With ``is_restart`` the process is a new one: of what was under way nothing is known, and
+    whatever happened after ``since_ns`` (UTC) was missed.
+    """
+
+    since_ns: int
+    is_restart: bool = False
+
+
+class BooksRead(Event, frozen=True, tag="books_read"):
+    """The broker's orders, trades and positions have been read; the first two were told before."""
+
+    positions: tuple[BookedPosition, ...]
+
+
 class OperatorHalted(Event, frozen=True, tag="operator_halted"):
     """A person stops new exposure; cancels and reducing orders still leave."""
 
@@ -269,6 +294,7 @@ BrokerEvent = (
     | OrderUpdated
     | FillReceived
     | CancelRefused
+    | BooksRead
 )
 AnyEvent = (
     RunStarted
@@ -277,6 +303,7 @@ AnyEvent = (
     | TicksConflated
     | FeedGap
     | TimerFired
+    | ReconcileStarted
     | BrokerEvent
     | OperatorHalted
     | OperatorResumed

@@ -11,7 +11,7 @@ from typing import Literal, assert_never
 
 import msgspec
 
-from patang.domain.enums import Side
+from patang.domain.enums import Side, Trust
 from patang.domain.errors import InvariantBroken
 from patang.domain.instrument import InstrumentId
 from patang.domain.market import Bar
@@ -20,6 +20,7 @@ from patang.domain.messages import (
     AnyCommand,
     AnyEvent,
     BarClosed,
+    BooksRead,
     CancelRefused,
     FeedGap,
     FillReceived,
@@ -31,6 +32,7 @@ from patang.domain.messages import (
     OrderRefused,
     OrderUnresolved,
     OrderUpdated,
+    ReconcileStarted,
     RunSpec,
     RunStarted,
     RunStopped,
@@ -49,8 +51,10 @@ from patang.engine.host import Heard, MarketState, StrategyHost
 from patang.engine.orders import Key, OrderLedger
 from patang.engine.portfolio import EXTERNAL as EXTERNAL
 from patang.engine.portfolio import Portfolio
-from patang.engine.risk import Approved, Exposure, RiskGate, TradingState
+from patang.engine.risk import Approved, Denied, Exposure, Refusal, RiskGate, TradingState
 from patang.engine.strategy import Strategy
+
+_RESTARTED = "the run was interrupted; whether it was sent is not known."
 
 Severity = Literal["info", "warning", "critical"]
 
@@ -75,6 +79,7 @@ class EngineState(msgspec.Struct, frozen=True):
     placed_recently: list[int]
     has_squared_off: bool
     strategies: list[tuple[str, int, int, int, bool]]
+    trust: Trust = Trust.TRUSTED
 
 
 class Engine:
@@ -88,10 +93,21 @@ class Engine:
         self._market = MarketState(spec.instruments)
         self._bars = BarBuilder(spec.interval, spec.open_ns, spec.close_ns, spec.bar_grace_ns)
         self.host = StrategyHost(spec, strategies, self._market, self.portfolio, self.ledger)
+        self.trust = Trust.TRUSTED
         self._has_started = False
         self._has_stopped = False
         self._has_squared_off = False
         self._commands: list[AnyCommand] = []
+
+    @property
+    def has_started(self) -> bool:
+        """Whether the run's first event has been processed, by this process or before it."""
+        return self._has_started
+
+    @property
+    def now_ns(self) -> int:
+        """The time of the newest event, UTC nanoseconds."""
+        return self._market.now_ns
 
     def process(self, event: AnyEvent) -> tuple[AnyCommand, ...]:
         """Take one event; return what to do and what was decided, in order.
@@ -133,6 +149,7 @@ class Engine:
                 (name, one.signals, one.errors, one.consecutive_errors, one.is_enabled)
                 for name, one in self.host.hosted.items()
             ],
+            trust=self.trust,
         )
 
     def state_hash(self) -> str:
@@ -160,6 +177,10 @@ class Engine:
                 self._on_update(event)
             case FillReceived():
                 self._on_fill(event.fill, event.tag)
+            case ReconcileStarted():
+                self._on_doubt(event)
+            case BooksRead():
+                self._on_books(event)
             case OperatorHalted():
                 self._halt(f"{event.reason} ({event.by})")
             case OperatorResumed():
@@ -307,6 +328,38 @@ class Engine:
         self._hear(self.host.fill(owner, fill))
         self._plan((owner, fill.instrument))
 
+    def _on_doubt(self, event: ReconcileStarted) -> None:
+        self.trust = Trust.RECONCILING
+        if not event.is_restart:
+            return
+        self._bars.mark_partial(None, event.since_ns, event.at_ns)
+        self._alarm("warning", "RESTARTED", f"nothing was seen from {event.since_ns} ns on.")
+        for order in self.ledger.doubt(self._market.now_ns):
+            self._alarm("critical", "ORDER_UNRESOLVED", f"{order.intent.intent_id}: {_RESTARTED}")
+
+    def _on_books(self, event: BooksRead) -> None:
+        """The gate opens when what the broker counts is what we count."""
+        known = self._market.instruments
+        theirs = {
+            (p.instrument, p.product): p.quantity
+            for p in event.positions
+            if p.instrument in known and p.quantity
+        }
+        ours = {
+            (p.instrument, p.product): p.quantity for p in self.portfolio.positions() if p.quantity
+        }
+        before = self.trust
+        self.trust = Trust.TRUSTED if ours == theirs else Trust.DEGRADED
+        for name, product in [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]:
+            mine, other = ours.get((name, product), 0), theirs.get((name, product), 0)
+            self._alarm(
+                "critical", "BOOKS_DIFFER", f"{name} {product}: {mine} with us, {other} there."
+            )
+        if self.trust is Trust.TRUSTED and before is not Trust.TRUSTED:
+            self._alarm("info", "BOOKS_TRUSTED", "our books are the broker's.")
+        for key in list(self.ledger.targets):
+            self._plan(key)
+
     # --- decisions -----------------------------------------------------------
 
     def _hear(self, heard: list[Heard]) -> None:
@@ -321,7 +374,7 @@ class Engine:
     def _plan(self, key: Key) -> None:
         owner, name = key
         now_ns = self._market.now_ns
-        if self._has_stopped:
+        if self._has_stopped or self.trust is Trust.RECONCILING:
             return
         step = self.ledger.plan(
             key, self.portfolio.owned(owner, name), self._market.instruments[name], now_ns
@@ -344,7 +397,11 @@ class Engine:
             working_sells=sells,
             last_price=None if last is None else instrument.price_from_float(last),
         )
-        verdict = self.risk.check(intent, exposure, self.portfolio.net_pnl, now_ns)
+        verdict: Approved | Denied
+        if self.trust is not Trust.TRUSTED and not intent.reduces:
+            verdict = Denied(intent, Refusal.NOT_TRUSTED, "our books and the broker's differ.")
+        else:
+            verdict = self.risk.check(intent, exposure, self.portfolio.net_pnl, now_ns)
         if isinstance(verdict, Approved):
             self.ledger.submit(verdict, now_ns)
             self._commands.append(SubmitOrder(intent=intent))
@@ -388,8 +445,11 @@ class Engine:
     def _identify(self, order: Order, order_id: str) -> bool:
         """Learn an order's name at the broker; what it filled before that becomes its own."""
         if not self.ledger.identify(order, order_id):
+            tag = order.intent.tag
             self._halt(
-                f"tag {order.intent.tag} stands on two orders: {order.order_id} and {order_id}"
+                f"order {order_id} is another intent's, and the broker names it for tag {tag}"
+                if order.order_id is None
+                else f"tag {tag} stands on two orders: {order.order_id} and {order_id}"
             )
             return False
         for fill in self.portfolio.claim(order_id, order.intent):

@@ -184,7 +184,9 @@ class OrderLedger:
         return True
 
     def identify(self, order: Order, order_id: str) -> bool:
-        """Learn the broker's name of an order; False when its tag stands on a second order."""
+        """Learn the broker's name of an order; False when it or the tag is another order's."""
+        if self._by_order_id.get(order_id, order) is not order:
+            return False
         if order.order_id is None:
             order.order_id = order_id
             self._by_order_id[order_id] = order
@@ -204,6 +206,16 @@ class OrderLedger:
         moved = self.move(order, status, now_ns, update.message)
         self._settle(order)
         return moved
+
+    def doubt(self, now_ns: int) -> list[Order]:
+        """A new process knows nothing of what was on the wire; return the orders concerned."""
+        doubted = []
+        for order in self.live_orders():
+            order.is_cancel_in_flight = False
+            if order.status is OrderStatus.SUBMITTED:
+                order.move_to(OrderStatus.UNRESOLVED, now_ns)
+                doubted.append(order)
+        return doubted
 
     def book(self, order: Order, quantity: int, value: Decimal, now_ns: int) -> None:
         """Count a fill towards its order; what trades was placed, whatever we were told."""

@@ -29,6 +29,7 @@ class Refusal(StrEnum):
     """Why an order was denied. Documented in docs/risk.md."""
 
     HALTED = "HALTED"
+    NOT_TRUSTED = "NOT_TRUSTED"
     MARKET_CLOSED = "MARKET_CLOSED"
     SQUARE_OFF = "SQUARE_OFF"
     NOT_TRADABLE = "NOT_TRADABLE"

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from patang.brokers.port import Broker
+from patang.domain.enums import Trust
 from patang.domain.errors import InvalidValue, PatangError
 from patang.domain.market import NS_PER_SECOND
 from patang.domain.messages import (
@@ -18,6 +19,7 @@ from patang.domain.messages import (
     AnyEvent,
     CancelOrder,
     Effect,
+    ReconcileStarted,
     RunStarted,
     RunStopped,
     SubmitOrder,
@@ -32,6 +34,8 @@ from patang.storage.journal import Head
 from patang.storage.writer import JournalWriter
 
 _FLUSH_INTERVAL_S = 0.05
+_TRUST_LOOK_S = 1.0
+_RECONCILE_PAUSE_S = (1.0, 30.0)
 
 Feeder = Callable[["Node"], Awaitable[None]]
 """A task that posts events into the node until it is cancelled."""
@@ -58,6 +62,9 @@ class Node:
     ``post`` may be called by any task of the loop. ``run`` returns when the run was stopped, with
     the journal sealed; it raises what a feeder or the journal raised, with the journal unsealed
     and everything written so far intact.
+
+    An engine that ``recovery`` rebuilt is in the middle of its run: the broker's books are read
+    before it plans anything. ``reconcile_first`` has a new run do the same.
     """
 
     def __init__(
@@ -69,6 +76,7 @@ class Node:
         *,
         projections: Iterable[Projection] = (),
         inbox: Inbox | None = None,
+        reconcile_first: bool = False,
     ) -> None:
         if broker.mode is not engine.spec.mode:
             raise InvalidValue(
@@ -80,6 +88,7 @@ class Node:
         self.clock = clock
         self._engine = engine
         self._broker = broker
+        self._reconcile_first = reconcile_first
         self._journal = journal
         self._projections = tuple(projections)
         self._effects: asyncio.Queue[tuple[list[Effect], int]] = asyncio.Queue()
@@ -102,7 +111,7 @@ class Node:
             JournalError: the journal could not be written; nothing was sent after that.
             PatangError: what a feeder or the broker raised.
         """
-        self.post(RunStarted(at_ns=self.clock.now_ns(), run=self._engine.spec))
+        self._begin()
         try:
             await self._run_tasks(feeders)
         except* PatangError as failures:
@@ -112,6 +121,15 @@ class Node:
         await self._journal.sync()
         return self._journal.head
 
+    def _begin(self) -> None:
+        engine, now_ns = self._engine, self.clock.now_ns()
+        is_restart = engine.has_started
+        if not is_restart:
+            self.post(RunStarted(at_ns=now_ns, run=engine.spec))
+        if is_restart or self._reconcile_first:
+            since_ns = engine.now_ns if is_restart else now_ns
+            self.post(ReconcileStarted(at_ns=now_ns, since_ns=since_ns, is_restart=is_restart))
+
     async def _run_tasks(self, feeders: Iterable[Feeder]) -> None:
         async with asyncio.TaskGroup() as group:
             helpers = [
@@ -119,6 +137,7 @@ class Node:
                 group.create_task(self._relay_broker(), name="broker events"),
                 group.create_task(self._fire_timers(), name="timer"),
                 group.create_task(self._flush(), name="journal flush"),
+                group.create_task(self._keep_trust(), name="reconciliation"),
             ]
             helpers += [
                 group.create_task(_run_feeder(feeder, self), name=f"feeder {number}")
@@ -173,6 +192,20 @@ class Node:
     async def _relay_broker(self) -> None:
         async for event in self._broker.events():
             self.post(event)
+
+    async def _keep_trust(self) -> None:
+        """Have the broker's books read for as long as ours are not known to be the same."""
+        shortest_s, longest_s = _RECONCILE_PAUSE_S
+        pause_s = shortest_s
+        while True:
+            engine = self._engine
+            if engine.trust is Trust.TRUSTED:
+                pause_s = shortest_s
+                await self.clock.sleep(_TRUST_LOOK_S)
+                continue
+            await self._broker.reconcile(engine.ledger.orders.values())
+            await self.clock.sleep(pause_s)
+            pause_s = min(pause_s * 2, longest_s)
 
     async def _fire_timers(self) -> None:
         while True:

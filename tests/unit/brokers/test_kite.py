@@ -8,6 +8,7 @@ from patang.brokers.kite import KiteBroker
 from patang.domain.enums import Mode
 from patang.domain.errors import InvalidValue, InvariantBroken
 from patang.domain.messages import (
+    BooksRead,
     CancelOrder,
     CancelRefused,
     OrderAccepted,
@@ -17,12 +18,12 @@ from patang.domain.messages import (
     OrderUpdated,
     SubmitOrder,
 )
-from patang.domain.order import OrderStatus
+from patang.domain.order import Order, OrderStatus
 from patang.kite import ConnectFailed, Kite, MemoryTransport, ReplyLost, Response
 from patang.kite.governor import Governor
 from patang.kite.reconcile import RESOLVE_AT_S
 from tests.builders import Desk, alarms, spec, submitted
-from tests.lossy_exchange import HTML, an_intent, kinds, order_form
+from tests.lossy_exchange import HTML, an_intent, kinds, order_form, success
 
 
 async def test_an_accepted_order_is_told_once(broker, told, exchange, clock):
@@ -269,3 +270,45 @@ async def test_a_tag_on_two_orders_halts_the_engine(broker, told, exchange, cloc
     assert desk.engine.risk.halt_reason == f"tag {intent.tag} stands on two orders: 1 and 2"
     assert submitted(commands) == []
     assert exchange.count("POST /orders/regular") == 1
+
+
+async def test_a_reply_that_names_another_order_is_no_acceptance(broker, told, exchange, clock):
+    first, second = an_intent("tag1"), an_intent("tag2")
+    await broker.submit(SubmitOrder(intent=first))
+    await clock.run_for(0.1)
+    exchange.faults["POST"] = [success({"order_id": "1"})]
+    await broker.submit(SubmitOrder(intent=second))
+    await clock.run_for(0.1)
+    assert kinds(told) == ["OrderAccepted", "OrderUnresolved"]
+    await clock.run_for(5)
+    accepted = [event for event in told if isinstance(event, OrderAccepted)]
+    assert [(one.intent_id, one.order_id) for one in accepted] == [
+        ("intent-tag1", "1"),
+        ("intent-tag2", "2"),
+    ]
+
+
+async def test_reconciling_tells_the_whole_book_and_looks_for_what_a_dead_process_sent(
+    broker, told, exchange, clock
+):
+    exchange.carry_out("POST", "/orders/regular", order_form("tag1"))
+    exchange.fill("1", 10)
+    lost, never = an_intent("tag1"), an_intent("tag9")
+    orders = [Order(intent=one, status=OrderStatus.UNRESOLVED) for one in (lost, never)]
+    read = asyncio.create_task(broker.reconcile(orders))
+    await clock.run_for(2)
+    assert await read
+    assert kinds(told)[:3] == ["OrderAccepted", "FillReceived", "OrderUpdated"]
+    assert [p.quantity for event in told if isinstance(event, BooksRead) for p in event.positions]
+    await clock.run_for(200)
+    gone = [event for event in told if isinstance(event, OrderNotPlaced)]
+    assert [event.intent_id for event in gone] == ["intent-tag9"]
+    assert exchange.count("POST /orders/regular") == 0
+
+
+async def test_reconciling_says_when_the_books_cannot_be_read(broker, told, exchange, clock):
+    exchange.faults["GET"] = [HTML] * 50
+    read = asyncio.create_task(broker.reconcile([]))
+    await clock.run_for(60)
+    assert await read is False
+    assert "BooksRead" not in kinds(told)
