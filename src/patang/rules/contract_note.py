@@ -13,6 +13,9 @@ from patang.domain.money import ZERO, to_paisa, to_rupee
 from patang.rules.charge_table import Rates, Segment, rates_of
 from patang.rules.charges import Charges, brokerage_of, rates_of_order
 
+_FINEST = Decimal("0.000001")
+"""Finer than any tick, in rupees."""
+
 _NOTES = {
     Segment.EQUITY_DELIVERY: "equity",
     Segment.EQUITY_INTRADAY: "equity",
@@ -46,8 +49,11 @@ class ExecutedOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def value(self) -> Decimal:
-        """Rupees traded, with the contract multiplier."""
-        return self.price * self.quantity * self.instrument.multiplier
+        """Rupees traded, with the contract multiplier.
+
+        What trades add up to is exact; the average of their prices need not be.
+        """
+        return (self.price * self.quantity * self.instrument.multiplier).quantize(_FINEST)
 
 
 def contract_note(

@@ -365,3 +365,13 @@ def test_agricultural_contracts_pay_no_tax_and_a_tenth_of_the_sebi_fee() -> None
     assert (taxed.transaction_tax, free.transaction_tax) == (D("4.8"), 0)
     assert free.sebi_fee == taxed.sebi_fee / 10
     assert free.exchange_fee == taxed.exchange_fee
+
+
+def test_the_average_of_several_fills_costs_what_the_fills_cost() -> None:
+    # 1 at 1833.30 and 2 at 1833.35 are 5500.00, whose tax of 5.50 is rounded up.
+    average = (D("1833.30") + 2 * D("1833.35")) / 3
+    assert average * 3 < 5500
+    order = ExecutedOrder(
+        instrument=SHARE, product=Product.MTF, side=Side.BUY, quantity=3, price=average
+    )
+    assert contract_note([order], NOW).transaction_tax == 6
