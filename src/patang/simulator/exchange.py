@@ -300,6 +300,9 @@ class Exchange:
         on = self._last_day_of_trading(at_ns)
         before = self._settled_on or on - timedelta(days=1)
         if on <= before:
+            # A commodity may end on a day without shares, and nobody need have traded it then.
+            on = self.back_office.last_expiry(ist_date(at_ns))
+        if on <= before:
             return
         lacking: list[InstrumentId] = []
         for account in self._accounts.values():
@@ -538,8 +541,10 @@ class Exchange:
     def roll_day(self, at_ns: int) -> None:
         """Begin a new day: the accounts are settled, and the old day's orders and trades are gone.
 
-        Orders that still stand are cancelled; after-market orders go on waiting.
+        Orders that still stand are cancelled; after-market orders go on waiting, unless their
+        contract has ended.
         """
+        today = self.today(at_ns).isoformat()
         self.expire_orders(None, at_ns)
         waiting = [
             [order for order in account.working.values() if self._desk.is_after_market(order)]
@@ -547,9 +552,12 @@ class Exchange:
         ]
         self._desk.begin_day()
         self.settle_accounts(at_ns)
+        for order in (one for orders in waiting for one in orders):
+            if (self.instrument(order.instrument).expiry or today) < today:
+                self._desk.expire(order, at_ns, checks.UNKNOWN_INSTRUMENT)
         self.floor.venues.retire(self.today(at_ns))
         for account, orders in zip(self._accounts.values(), waiting, strict=True):
-            kept = {order.order_id: order for order in orders}
+            kept = {order.order_id: order for order in orders if not order.status.is_done}
             account.orders.clear()
             account.trades.clear()
             account.orders.update(kept)

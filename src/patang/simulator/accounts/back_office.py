@@ -51,6 +51,20 @@ class BackOffice:
         """Auction numbers of the shares that somebody owed and did not deliver yesterday."""
         return self._auctions
 
+    def last_expiry(self, before: date) -> date:
+        """The last day before ``before`` on which a contract that somebody holds has ended.
+
+        ``date.min`` where nobody holds such a contract.
+        """
+        ends = [
+            self._marks.instrument(position.instrument).expiry
+            for account in self._accounts.values()
+            for position in account.positions.values()
+            if position.quantity
+        ]
+        ended = [end for end in ends if end is not None and end < before.isoformat()]
+        return date.fromisoformat(max(ended)) if ended else date.min
+
     def hold_auctions(self, lacking: Iterable[InstrumentId]) -> None:
         """Announce today's auctions, in place of yesterday's."""
         names = sorted(set(lacking))

@@ -12,7 +12,7 @@ square-off and P&L; NSE Clearing, settlement.
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
@@ -92,6 +92,8 @@ class _Settlement:
         self._marks = marks
         self._closing_price = closing_price
         self._on = on
+        self._next = max(on + timedelta(days=1), marks.today)
+        """The day that begins: contracts that end before it are not listed any more."""
         self._evening_ns = at_ist(on, *AUTHORISED_UNTIL)
         self._carried: list[AccountPosition] = []
         self._tax = ZERO
@@ -130,7 +132,7 @@ class _Settlement:
     def _close(self, position: AccountPosition) -> None:
         instrument = self._marks.instrument(position.instrument)
         if is_derivative(instrument):
-            if instrument.expiry is not None and instrument.expiry <= self._on.isoformat():
+            if instrument.expiry is not None and instrument.expiry < self._next.isoformat():
                 self._expire(position, instrument)
             else:
                 self._carry(position, instrument)

@@ -12,7 +12,7 @@ from patang.rules import order_rules
 from patang.rules.ist import ist_date, ist_time
 from patang.rules.session import PhaseKind
 from patang.simulator.admission import STOPS
-from patang.simulator.checks import check_waiting, settle_terms
+from patang.simulator.checks import UNKNOWN_INSTRUMENT, check_waiting, settle_terms
 from patang.simulator.errors import Refused, Rejection
 from patang.simulator.orders import OrderRequest, SimOrder
 from patang.simulator.placement import Placement
@@ -47,6 +47,7 @@ class AfterMarket:
         """
         venue = self._placement.venue_of(request.instrument)
         _check_window(venue.instrument, at_ns)
+        _check_listed(venue.instrument, at_ns)
         terms = asked_terms(request)
         terms = msgspec.structs.replace(terms, tags=(*terms.tags, *tags))
         terms = check_waiting(venue.instrument, terms, ist_date(at_ns))
@@ -105,6 +106,16 @@ def _is_special(order: SimOrder) -> bool:
     return (
         order.order_type in STOPS or order.validity is Validity.IOC or order.disclosed_quantity > 0
     )
+
+
+def _check_listed(instrument: Instrument, at_ns: int) -> None:
+    """Raises ``Refused`` where the next session comes after the contract's last day."""
+    on = ist_date(at_ns)
+    if instrument.expiry != on.isoformat():
+        return
+    window = order_rules.amo_window(instrument.exchange, on)
+    if window is None or ist_time(at_ns) >= window.opens:
+        raise Refused("InputException", UNKNOWN_INSTRUMENT)
 
 
 def _check_window(instrument: Instrument, at_ns: int) -> None:
