@@ -225,7 +225,8 @@ def gtt_limits() -> GttLimits:
 def amo_window(exchange: Exchange | str, on: date) -> AfterMarket | None:
     """When after-market orders are taken on a day; None when all day long (no trading that day).
 
-    Source: support.zerodha.com, AMO (2025).
+    Before a session with hours of its own (Muhurat, an evening session) they are taken until as
+    long before its beginning as before a regular one. Source: support.zerodha.com, AMO (2025).
 
     Raises:
         OutsideCalendar: a day that the exchange's calendar does not know.
@@ -236,7 +237,10 @@ def amo_window(exchange: Exchange | str, on: date) -> AfterMarket | None:
         return None
     row = _after_market(exchange)
     opens = ist_time(session.close_ns) if row.opens is None else row.opens
-    return AfterMarket(opens=opens, closes=row.closes)
+    # They are sent when the session begins, if that is later than usual.
+    later = max(_minutes(ist_time(session.starts_ns)) - _minutes(row.sent), 0)
+    closes = _minutes(row.closes) + later
+    return AfterMarket(opens=opens, closes=time(closes // 60, closes % 60))
 
 
 def amo_release(

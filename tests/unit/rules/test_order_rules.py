@@ -173,6 +173,21 @@ def test_after_market_windows():
     assert rules.amo_window("MCX", date(2026, 7, 1)).opens == time(23, 30)
 
 
+@pytest.mark.parametrize(
+    ("exchange", "on", "closes"),
+    [
+        ("NSE", date(2025, 10, 21), time(13, 28)),
+        ("NFO", date(2025, 10, 21), time(13, 40)),
+        ("MCX", date(2026, 11, 24), time(16, 58)),
+        ("NSE", date(2026, 2, 1), time(8, 58)),
+        ("NFO", date(2026, 2, 1), time(9, 10)),
+        ("MCX", date(2026, 1, 1), time(8, 58)),
+    ],
+)
+def test_after_market_orders_are_taken_until_a_late_session_begins(exchange, on, closes):
+    assert rules.amo_window(exchange, on).closes == closes
+
+
 def test_after_market_orders_are_sent_by_kind():
     assert rules.amo_release("NSE", OrderType.LIMIT) == time(9, 0)
     assert rules.amo_release("NSE", OrderType.SL) == time(9, 15)

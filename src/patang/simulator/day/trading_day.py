@@ -229,11 +229,13 @@ class TradingDay:
 
     def _plan_releases(self, exchange: ExchangeName, session: Session, at_ns: int) -> None:
         """After-market orders go out when the segment's day begins, and when trading does."""
-        first = at_ist(self._on, 0, 0)
-        for clock in amo_release_times(exchange):
-            due_ns = first + (clock.hour * 60 + clock.minute) * _NS_PER_MINUTE
-            # A session with hours of its own takes them when it begins.
-            due_ns = due_ns if not session.name else max(due_ns, session.starts_ns)
+        clocks = amo_release_times(exchange)
+        for clock in clocks:
+            due_ns = at_ist(self._on, clock.hour, clock.minute)
+            if session.name:
+                # One with hours of its own takes them when it begins, and the rest when it trades.
+                is_last = clock == clocks[-1]
+                due_ns = max(due_ns, session.open_ns if is_last else session.starts_ns)
             if due_ns > at_ns:
                 self.exchange.agenda.at(due_ns, partial(self._release, exchange))
 

@@ -576,3 +576,20 @@ def test_what_nobody_takes_stays_open(make_day):
 def test_validity_ioc_has_no_part_in_auctions(make_day):
     day = make_day().at(9, 1)
     assert day.buy(5, "1500", validity=Validity.IOC).status.value == "REJECTED"
+
+
+def test_a_session_of_other_hours_takes_plain_orders_first_and_the_rest_when_it_trades(make_day):
+    eve, muhurat = date(2025, 10, 20), date(2025, 10, 21)
+    day = make_day(on=eve).at(16, 30)
+    plain = day.buy(10, "1490", variety=Variety.AMO)
+    stop = day.buy(
+        10,
+        "1510",
+        variety=Variety.AMO,
+        order_type=OrderType.SL,
+        trigger_price=Decimal("1505"),
+    )
+    day.at(13, 30, on=muhurat)
+    assert [plain.status.value, stop.status.value] == ["OPEN", "AMO REQ RECEIVED"]
+    day.at(13, 45, on=muhurat)
+    assert [plain.status.value, stop.status.value] == ["OPEN", "TRIGGER PENDING"]
