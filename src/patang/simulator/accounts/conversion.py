@@ -30,7 +30,8 @@ def convert(account: Account, listed: Instrument, wanted: Conversion) -> None:
 
     Raises:
         Refused: InputException (no such position, or a product that is not traded there),
-            HoldingException (a short that holdings do not cover) or MarginException.
+            HoldingException (a short that holdings do not cover, or a long that waiting sales
+            are to deliver) or MarginException.
     """
     _check(account, listed, wanted)
     source = account.position(wanted.instrument, wanted.old_product)
@@ -82,8 +83,10 @@ def _check(account: Account, listed: Instrument, wanted: Conversion) -> None:
             "InputException",
             f"Invalid `quantity` {wanted.quantity}: a multiple of lot size {listed.lot_size}.",
         )
-    if wanted.side is Side.SELL and wanted.new_product in (Product.CNC, Product.MTF):
-        deliverable = account.deliverable(wanted.instrument, wanted.new_product)
+    # A short has to be delivered where it goes; a long may be what a waiting sale is to deliver.
+    delivers = wanted.new_product if wanted.side is Side.SELL else wanted.old_product
+    if delivers in (Product.CNC, Product.MTF):
+        deliverable = account.deliverable(wanted.instrument, delivers)
         if wanted.quantity > deliverable:
             raise Refused(
                 "HoldingException",

@@ -119,3 +119,15 @@ def test_intraday_is_closed_after_the_square_off(house):
     house.exchange.venue(INFY).is_intraday_over = True
     with pytest.raises(Refused, match="MIS \\(intraday\\) are blocked"):
         convert(house, 10, "CNC", "MIS")
+
+
+def test_shares_that_a_waiting_sale_is_to_deliver_are_not_converted(house):
+    house.trade(INFY, 100, "1500", Product.CNC, sold_as=Product.MIS)
+    sale = house.order("buyer", Side.SELL, INFY, 60, "1520", Product.CNC)
+    with pytest.raises(Refused, match="Insufficient holding quantity") as caught:
+        convert(house, 41, "CNC", "MIS")
+    assert caught.value.error_type == "HoldingException"
+    convert(house, 40, "CNC", "MIS")
+    house.exchange.cancel("buyer", sale.order_id, house.now_ns)
+    convert(house, 60, "CNC", "MIS")
+    assert positions(house) == {"MIS": 100}
