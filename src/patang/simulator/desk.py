@@ -97,7 +97,9 @@ class OrderDesk:
         instrument = self._venue_of(request.instrument).instrument
         most = order_rules.max_slices(ist_date(at_ns))
         sizes = slice_sizes(instrument, request.quantity, most)
-        if len(sizes) == 1 or request.variety in (Variety.ICEBERG, Variety.CO, Variety.AUCTION):
+        is_odd = bool(request.quantity % instrument.lot_size)  # refused whole, as any such order
+        is_plain = request.variety not in (Variety.ICEBERG, Variety.CO, Variety.AUCTION)
+        if len(sizes) == 1 or is_odd or not is_plain:
             return SlicedOrder(self.place(user_id, request, at_ns).order_id, ())
         parent_id = self._placement.next_id(at_ns)
         tags = ("autoslice", f"autoslice:{parent_id}")

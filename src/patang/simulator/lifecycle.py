@@ -39,7 +39,9 @@ _HELD = (KiteStatus.MODIFY_PENDING, KiteStatus.CANCEL_PENDING)
 _CLOSING = (PhaseKind.AUCTION_ENTRY, PhaseKind.AUCTION_LIMIT_ONLY)
 
 News = Callable[[SimOrder, int], None]
-"""Called with an order and the time (UTC nanoseconds); it may set timers, and change nothing."""
+"""Called with an order and the time (UTC nanoseconds); it may set timers, and change nothing.
+
+``on_triggered`` comes before the released order trades, and may cancel others."""
 
 Changed = Callable[[SimOrder, bool], None]
 """Called with an order under new terms, and whether it waits for its trigger."""
@@ -265,8 +267,8 @@ class Lifecycle:
             percent = protection_percent(venue, order.market_protection)
             order.price = venue.price(venue.protected_ticks(order.side, percent))
             self._accounts[order.user_id].work_changed(order)
-        self._enter_book(venue, order, at_ns)
         self.on_triggered(order, at_ns)
+        self._enter_book(venue, order, at_ns)
 
     def _enter_book(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
         order.record(_standing(order), at_ns)

@@ -67,10 +67,13 @@ class CoverOrders:
             self._agenda.at(at_ns, lambda due_ns: self._cover(order, due_ns))
 
     def triggered(self, order: SimOrder, at_ns: int) -> None:
-        """A stop leg's trigger came: what is left of the entry is not wanted any more."""
+        """A stop leg's trigger came: what is left of the entry is not wanted any more.
+
+        It goes before the leg trades: the two would meet each other otherwise.
+        """
         entry = self._entries.get(order.parent_order_id or "")
         if entry is not None and is_stop_leg(order):
-            self._agenda.at(at_ns, lambda due_ns: self._call_off(entry, due_ns))
+            self._call_off(entry, at_ns)
 
     def exit(self, leg: SimOrder, at_ns: int) -> None:
         """Close the position at the market: the stop leg becomes a protected MARKET order.

@@ -146,3 +146,22 @@ def test_stop_of_a_sale_is_above_it(desk):
     assert (leg.parent_order_id, leg.side.value) == (entry.order_id, "BUY")
     desk.trade_at("1520")
     assert leg.status is KiteStatus.OPEN
+
+
+def test_released_stop_does_not_meet_the_rest_of_its_own_entry(desk):
+    entry = cover(desk, trigger="1490")
+    desk.sell(4)
+    (leg,) = legs(desk)
+    # The entry is moved below the stop, so the market reaches the stop first.
+    desk.exchange.modify(
+        "buyer",
+        entry.order_id,
+        desk.now_ns,
+        price=Decimal("1485.00"),
+        trigger_price=Decimal("1480.00"),
+    )
+    desk.trade_at("1489")
+    desk.buy(4, "1483", user="outsider-a")
+    assert (entry.status, entry.cancelled_quantity) == (KiteStatus.CANCELLED, 6)
+    assert leg.status is KiteStatus.COMPLETE
+    assert desk.exchange.positions("buyer")[0].quantity == 0

@@ -74,3 +74,9 @@ def test_more_slices_than_allowed_are_refused_whole(desk):
     with pytest.raises(Refused, match="1000, the most that 10 slices"):
         sliced(desk, 1005)
     assert desk.exchange.orders("buyer") == []
+
+
+def test_part_of_a_lot_is_refused_whole(desk):
+    with pytest.raises(Refused, match="multiple of lot size 5"):
+        sliced(desk, 253)
+    assert desk.exchange.orders("buyer") == []
