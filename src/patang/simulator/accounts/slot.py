@@ -1,5 +1,6 @@
 """One instrument and product of an account: its position, its working orders, what both block."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from itertools import chain
 
@@ -160,17 +161,34 @@ class Slot:
     def _opening(self, side: Side, more: Pledge | None) -> Decimal:
         """Value of what the orders of one side would open."""
         pledges = self.buys if side is Side.BUY else self.sells
-        value = pledges.value + more.quantity * more.price if more else pledges.value
-        position = self.position
-        held = position.quantity if position else 0
+        value, opening = pledges.value, pledges.quantity
+        if more:
+            value += more.quantity * more.price
+            opening += more.quantity
+        held = self.held
         closable = -held if side is Side.BUY else held
         if closable > 0:
+            opening -= closable
+            last = (more,) if more else ()
             standing = pledges.by_order.values()
-            for pledge in chain(standing, (more,)) if more else standing:
-                closing = min(closable, pledge.quantity)
-                value -= closing * pledge.price
-                closable -= closing
-                if not closable:
-                    break
+            # Counted from the end that is nearer: an account may have very many orders.
+            if opening <= 0:
+                value = ZERO
+            elif closable <= opening:
+                value -= _worth(chain(standing, last), closable)
+            else:
+                value = _worth(chain(last, reversed(standing)), opening)
         multiplier = self.instrument.multiplier
         return value if multiplier == 1 else value * multiplier
+
+
+def _worth(pledges: Iterable[Pledge], quantity: int) -> Decimal:
+    """Rupees that the first ``quantity`` units of these orders are worth."""
+    value = ZERO
+    for pledge in pledges:
+        counted = min(quantity, pledge.quantity)
+        value += counted * pledge.price
+        quantity -= counted
+        if not quantity:
+            break
+    return value
