@@ -31,6 +31,7 @@ class Fault(StrEnum):
     EXTRA_ROW = "extra row"
     ROW_AFTER_SEAL = "row after the seal"
     WRONG_SEAL = "wrong seal"
+    OLDER_COPY = "older copy"
 
 
 class JournalCorrupt(JournalError):
@@ -57,6 +58,8 @@ _REMEDIES = {
     Fault.MISSING_ROW: _RESTORE,
     Fault.EXTRA_ROW: _RESTORE,
     Fault.ROW_AFTER_SEAL: "Restore the file from a copy; a finished run has no later rows.",
+    Fault.OLDER_COPY: "Put the newest copy back. If it is lost, start a new run: this one would "
+    "use the tags of orders again that it does not know of.",
     Fault.WRONG_SEAL: "Restore the file from a copy; the seal does not belong to these rows.",
 }
 

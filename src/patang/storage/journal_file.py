@@ -1,7 +1,8 @@
 """The SQLite file under a journal: WAL, synchronous FULL, one writer by a lock beside it.
 
-A closed journal is one file in rollback mode, so it can be copied, mailed and read from a folder
-that cannot be written. While it is open, or after a crash, its ``-wal`` file is a part of it.
+A finished journal is one file in rollback mode, so it can be copied, mailed and read from a folder
+that cannot be written. While it is open, or after a crash, its ``-wal`` file is a part of it, and
+beside one that can be continued stand its head (``.head``) and perhaps a snapshot.
 """
 
 import contextlib
@@ -20,6 +21,8 @@ from patang.storage.reading import (
     check_header,
     read_journal,
 )
+from patang.storage.snapshot_file import remove_snapshot
+from patang.storage.witness import Witness
 
 _INSERT = "INSERT INTO rows (sequence, kind, payload, hash) VALUES (?, ?, ?, ?)"
 _BUSY_TIMEOUT_SECONDS = 5.0
@@ -28,11 +31,15 @@ _BUSY_TIMEOUT_SECONDS = 5.0
 class JournalFile:
     """An open journal file that holds the writer's lock; build it with the class methods."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, lock: FileLock, witness: Witness
+    ) -> None:
         self.path: Path | None = path
         self._path = path
         self._connection = connection
         self._lock = lock
+        self._witness = witness
+        self._is_sealed = False
 
     @classmethod
     def create(cls, path: Path) -> "JournalFile":
@@ -41,14 +48,19 @@ class JournalFile:
         try:
             _create_private(path)
             try:
-                connection = _connect(path)
+                witness = _witness(path, START)
+                try:
+                    connection = _connect(path)
+                except BaseException:
+                    witness.remove()
+                    raise
             except BaseException:
                 path.unlink(missing_ok=True)  # ours, and still without rows
                 raise
         except BaseException:
             lock.release()
             raise
-        return cls(path, connection, lock)
+        return cls(path, connection, lock, witness)
 
     @classmethod
     def open_existing(cls, path: Path) -> tuple["JournalFile", Head]:
@@ -58,11 +70,16 @@ class JournalFile:
         try:
             # Read first: a journal that is refused keeps every byte as it is.
             head = _head_to_continue(path)
-            connection = _connect(path)
+            witness = _witness(path, head)
+            try:
+                connection = _connect(path)
+            except BaseException:
+                witness.close()
+                raise
         except BaseException:
             lock.release()
             raise
-        return cls(path, connection, lock), head
+        return cls(path, connection, lock, witness), head
 
     def write(self, rows: Sequence[Row]) -> None:
         """Insert the rows in one transaction, durable on return; raises ``JournalError``."""
@@ -77,6 +94,12 @@ class JournalFile:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise from_sqlite_error(self._path, "write", error) from error
+        last = rows[-1]
+        self._is_sealed = last.kind == SEAL
+        try:
+            self._witness.note(Head(last.sequence, last.hash))
+        except OSError as error:
+            raise from_os_error(self._path, "write the head beside", error) from error
 
     def rows(self) -> Iterator[Row]:
         """The synced rows, through a reader of their own."""
@@ -94,8 +117,18 @@ class JournalFile:
         finally:
             try:
                 self._connection.close()
+                self._tidy()
             finally:
                 self._lock.release()
+
+    def _tidy(self) -> None:
+        if not self._is_sealed:
+            self._witness.close()
+            return
+        # A finished run is one file: nobody continues it, from a snapshot or otherwise.
+        with contextlib.suppress(OSError, JournalError):
+            self._witness.remove()
+            remove_snapshot(self._path)
 
 
 def _lock(path: Path, doing: str) -> FileLock:
@@ -111,6 +144,15 @@ def _lock(path: Path, doing: str) -> FileLock:
         ) from error
     except OSError as error:
         raise from_os_error(path, doing, error) from error
+
+
+def _witness(path: Path, head: Head) -> Witness:
+    try:
+        witness = Witness(path)
+        witness.note(head)
+    except OSError as error:
+        raise from_os_error(path, "write the head beside", error) from error
+    return witness
 
 
 def _create_private(path: Path) -> None:

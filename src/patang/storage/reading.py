@@ -18,6 +18,7 @@ from patang.storage.faults import (
     from_os_error,
     from_sqlite_error,
 )
+from patang.storage.witness import read_witness
 
 APPLICATION_ID = 0x50744A31
 """``PtJ1``: what SQLite's header field says of a Patang journal."""
@@ -56,8 +57,21 @@ def read_journal(path: Path | str) -> Iterator[Row]:
         JournalError: the file cannot be read.
     """
     path = Path(path)
+    witness = read_witness(path)  # before the rows, of which there may be more every moment
+    rows = 0
     with _reader(path) as connection:
-        yield from checked_rows(connection, path)
+        for row in checked_rows(connection, path):
+            rows = row.sequence
+            if witness is not None and rows == witness.sequence and row.hash != witness.hash:
+                raise _older_copy(path, f"row {rows} is another than the one written here.", rows)
+            yield row
+    if witness is not None and rows < witness.sequence:
+        detail = f"it ends with row {rows}, but row {witness.sequence} was written here."
+        raise _older_copy(path, detail, rows + 1)
+
+
+def _older_copy(path: Path, detail: str, sequence: int) -> JournalCorrupt:
+    return JournalCorrupt(path, Fault.OLDER_COPY, detail, sequence)
 
 
 def verify(path: Path | str) -> Verification:
