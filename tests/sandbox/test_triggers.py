@@ -207,6 +207,9 @@ ORDER = {
 }
 
 
+NOSUCH = {"tradingsymbol": "NOSUCH"}
+
+
 def gtt_body(condition: dict | None = None, order: dict | None = None, **more) -> dict:
     return {
         "type": "single",
@@ -222,7 +225,8 @@ def gtt_body(condition: dict | None = None, order: dict | None = None, **more) -
         (gtt_body(type="triple"), "Invalid `type`."),
         (gtt_body() | {"condition": "{"}, "Invalid `condition`."),
         (gtt_body() | {"orders": "[]"}, "Invalid `orders`."),
-        (gtt_body({"tradingsymbol": "NOSUCH"}), "expired or does not exist"),
+        (gtt_body({"tradingsymbol": "NOSUCH"}), "Invalid `orders[0].tradingsymbol`."),
+        (gtt_body(NOSUCH, NOSUCH), "expired or does not exist"),
         (gtt_body({"exchange": "NOWHERE"}), "Invalid `condition`."),
         (gtt_body({"trigger_values": [-1]}), "Invalid `trigger_values[0]`."),
         (gtt_body({"trigger_values": [230.001]}), "Tick size for this script is 0.01"),

@@ -178,7 +178,8 @@ def whole(text: str) -> int:
 
 def finite(text: str) -> Decimal:
     """A number of reasonable size; raises ``ValueError`` or ``InvalidOperation``."""
-    if len(text) > _MAX_DIGITS or not text.isascii():
+    # Python alone reads "1_000" as a number.
+    if len(text) > _MAX_DIGITS or not text.isascii() or "_" in text:
         raise ValueError(text)
     amount = Decimal(text)
     # "1e9999999" is short and finite, and would be a gigabyte of digits.

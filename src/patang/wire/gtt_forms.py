@@ -157,6 +157,11 @@ def parse_gtt(form: Mapping[str, str]) -> GttForm:
     kind = fields.required_word(GttType, "type")
     condition = read_json("condition", fields.required("condition"), _Condition)
     orders = read_json("orders", fields.required("orders"), list[_Order])
+    for index, order in enumerate(orders):
+        # A trigger orders what it watches; another symbol would be dropped in silence.
+        for name in ("exchange", "tradingsymbol"):
+            if getattr(order, name) != getattr(condition, name):
+                raise InputException(f"Invalid `orders[{index}].{name}`.")
     try:
         return GttForm(
             type=kind,

@@ -142,6 +142,8 @@ def test_parameters_of_a_variety_are_required(variety, name):
         ("quantity", "-5"),
         ("quantity", "1.5"),
         ("quantity", "1e99999999"),
+        ("quantity", "1_0"),
+        ("price", "1_500"),
         ("quantity", "\u0665"),
         ("price", "cheap"),
         ("price", "nan"),

@@ -131,6 +131,15 @@ def test_a_trigger_is_read_back_whatever_other_clients_add():
     assert parse_gtt(sent) == GttForm(**TWO_LEG)
 
 
+@pytest.mark.parametrize(("name", "other"), [("tradingsymbol", "TCS"), ("exchange", "BSE")])
+def test_a_trigger_orders_nothing_but_what_it_watches(name, other):
+    form = gtt_to_form(GttForm(**TWO_LEG))
+    first, second = json.loads(form["orders"])
+    sent = form | {"orders": json.dumps([first, second | {name: other}])}
+    with pytest.raises(InputException, match=rf"orders\[1\].{name}"):
+        parse_gtt(sent)
+
+
 def test_zeros_of_a_whole_order_inside_a_trigger_mean_not_used():
     plain = GttForm(**TWO_LEG | {"orders": (LEG, LEG)})
     form = gtt_to_form(plain)
