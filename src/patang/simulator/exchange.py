@@ -561,7 +561,7 @@ class Exchange:
             account.orders.clear()
             account.trades.clear()
             account.orders.update(kept)
-            for order in orders:
+            for order in kept.values():
                 if order.order_id not in account.working:
                     account.add_working(order)
 

@@ -43,6 +43,8 @@ def test_an_order_that_waited_beyond_the_end_of_its_contract_is_cancelled(make_d
     assert (order.status, order.status_message) == (KiteStatus.CANCELLED, UNKNOWN_INSTRUMENT)
     assert day.exchange.orders("buyer") == []
     assert day.exchange.funds("buyer").available == free
+    day.at(9, 20, on=THURSDAY)
+    assert day.exchange.funds("buyer").available == free
 
 
 def test_a_commodity_that_ends_on_a_holiday_of_shares_is_settled(make_day):
