@@ -48,6 +48,7 @@ from patang.rules.price_limits import (
     has_late_band,
     lpp_range,
     price_band,
+    stop_range,
     tick_size_for,
 )
 from patang.rules.reader import read_table
@@ -345,6 +346,7 @@ __all__ = [
     "products",
     "slm_allowed",
     "square_off_time",
+    "stop_range",
     "tick_size_for",
     "varieties",
 ]

@@ -94,12 +94,17 @@ class _Protection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rupees: Decimal
     percent: Decimal
 
+    def around(self, instrument: Instrument, reference: Decimal) -> Range:
+        reach = self.rupees if reference <= self.small_to else reference * self.percent / 100
+        return inside(instrument, reference - reach, reference + reach)
+
 
 class _Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tick: list[_Tick]
     bands: _Bands
     flex: Flexing
     protection_range: list[_Protection]
+    stop_range: list[_Protection]
 
 
 @cache
@@ -220,16 +225,28 @@ def lpp_range(instrument: Instrument, reference: Decimal, on: date) -> Range | N
     A buy order above the highest or a sell order below the lowest is rejected (17070).
     Source: NSE/FAOP/54242 and NSE LPP FAQs; BSE 20251128-56, 20260629-43.
     """
-    rule = _protection_rule(instrument.exchange, _kind(instrument), on)
-    if rule is None:
-        return None
-    reach = rule.rupees if reference <= rule.small_to else reference * rule.percent / 100
-    return inside(instrument, reference - reach, reference + reach)
+    rule = _protection_rule("protection_range", instrument.exchange, _kind(instrument), on)
+    return None if rule is None else rule.around(instrument, reference)
+
+
+def stop_range(instrument: Instrument, trigger: Decimal, on: date) -> Range | None:
+    """Limits that the exchange takes of a stop order with this trigger; None where it takes any.
+
+    Source: BSE 20260114-28, 20260116-61 (index derivatives, from 2026-02-09).
+    """
+    rule = _protection_rule("stop_range", instrument.exchange, _kind(instrument), on)
+    return None if rule is None else rule.around(instrument, trigger)
 
 
 @lru_cache(maxsize=512)
-def _protection_rule(exchange: Exchange, kind: ContractKind, on: date) -> _Protection | None:
-    rows = _prices().protection_range
+def _protection_rule(
+    table: Literal["protection_range", "stop_range"],
+    exchange: Exchange,
+    kind: ContractKind,
+    on: date,
+) -> _Protection | None:
+    prices = _prices()
+    rows = prices.stop_range if table == "stop_range" else prices.protection_range
     return in_force([r for r in rows if kind in r.kinds and exchange in r.exchanges], on)
 
 

@@ -23,6 +23,11 @@ OUT_OF_RANGE = Rejection(
     "The limit price is outside the range that the exchange allows for this contract.",
     "17070 : The Price is out of the LPP range",
 )
+# Source: BSE 20260114-28.
+_STOP_RANGE = Rejection(
+    "The limit price is too far from the trigger price.",
+    "Stop limit order price range check failed",
+)
 _AT_CLOSE_ONLY = Rejection(
     "Only orders at the closing price are allowed in the post-close session.",
     "16284 : Price exceeds day min/max",
@@ -58,21 +63,24 @@ _FROZEN = (
 
 
 def refuse_entry(
-    venue: Venue, order: SimOrder, terms: Terms | SimOrder, on: date
+    venue: Venue, order: SimOrder, terms: Terms | SimOrder, on: date, *, waits: bool
 ) -> Rejection | None:
     """Why the exchange does not take an order under these terms now; None when it does.
 
-    An order carries terms of its own: those in force.
+    An order carries terms of its own: those in force. One that ``waits`` for its trigger is held
+    to limit price protection when it is released.
     """
     phase = venue.phase
     if phase is PhaseKind.CONTINUOUS:
         if order.request.variety is Variety.AUCTION or terms.order_type is OrderType.MARKET:
             return None
+        if waits:
+            return _refuse_stop(venue, terms, on)
         return refuse_price(venue, order, terms, on)
     if phase is None or phase in _FROZEN:
         return NOT_OPEN
     is_special = (
-        terms.order_type in STOPS
+        waits
         or terms.validity is Validity.IOC
         or terms.disclosed_quantity > 0
         or order.request.variety in (Variety.ICEBERG, Variety.CO)
@@ -91,6 +99,14 @@ def refuse_entry(
         if terms.order_type is OrderType.LIMIT and terms.price != closing:
             return _AT_CLOSE_ONLY
     return None
+
+
+def _refuse_stop(venue: Venue, terms: Terms | SimOrder, on: date) -> Rejection | None:
+    """A limit too far from its trigger."""
+    if not terms.price:
+        return None
+    allowed = order_rules.stop_range(venue.instrument, terms.trigger_price, on)
+    return None if allowed is None or allowed[0] <= terms.price <= allowed[1] else _STOP_RANGE
 
 
 def refuse_price(

@@ -180,14 +180,15 @@ class Lifecycle:
     def _arrive(
         self, venue: Venue, order: SimOrder, at_ns: int, rejection: Rejection | None
     ) -> None:
-        rejection = rejection or refuse_entry(venue, order, order, ist_date(at_ns))
+        waits = order.order_type in STOPS
+        rejection = rejection or refuse_entry(venue, order, order, ist_date(at_ns), waits=waits)
         if rejection is not None:
             self.reject(order, rejection, at_ns)
             return
         order.exchange_order_id = str(self._exchange_number)
         order.exchange_ns = at_ns
         self._exchange_number += 1
-        self._stand(venue, order, at_ns, waits=order.order_type in STOPS)
+        self._stand(venue, order, at_ns, waits=waits)
         self.floor.run_triggers(venue, at_ns)
 
     def _change(
@@ -195,7 +196,7 @@ class Lifecycle:
     ) -> None:
         """Put new terms in force, if the exchange takes them."""
         resting = venue.resting.get(order.order_id)
-        rejection = self._refuse_terms(venue, order, terms, at_ns)
+        rejection = self._refuse_terms(venue, order, terms, at_ns, waits=waits)
         if rejection is not None:
             self._stay(order, KiteStatus.NOT_MODIFIED, rejection, at_ns)
             return
@@ -217,11 +218,12 @@ class Lifecycle:
             self._rest_on(venue, order, at_ns)
 
     def _refuse_terms(
-        self, venue: Venue, order: SimOrder, terms: Terms, at_ns: int
+        self, venue: Venue, order: SimOrder, terms: Terms, at_ns: int, *, waits: bool
     ) -> Rejection | None:
         if terms.quantity < order.filled_quantity:
             return _TOO_SMALL
-        return refuse_change(venue, order) or refuse_entry(venue, order, terms, ist_date(at_ns))
+        on = ist_date(at_ns)
+        return refuse_change(venue, order) or refuse_entry(venue, order, terms, on, waits=waits)
 
     def _withdraw(self, venue: Venue, order: SimOrder, at_ns: int) -> None:
         rejection = refuse_change(venue, order)
