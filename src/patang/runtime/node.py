@@ -29,6 +29,7 @@ from patang.engine.engine import Engine
 from patang.kite.clock import Clock
 from patang.runtime.clocks import sleep_until
 from patang.runtime.inbox import Inbox
+from patang.runtime.snapshots import Snapshots
 from patang.runtime.turns import take_turn
 from patang.storage.journal import Head
 from patang.storage.writer import JournalWriter
@@ -86,6 +87,7 @@ class Node:
             )
         self.inbox = Inbox() if inbox is None else inbox
         self.clock = clock
+        self.snapshots = Snapshots()
         self._engine = engine
         self._broker = broker
         self._reconcile_first = reconcile_first
@@ -138,6 +140,7 @@ class Node:
                 group.create_task(self._fire_timers(), name="timer"),
                 group.create_task(self._flush(), name="journal flush"),
                 group.create_task(self._keep_trust(), name="reconciliation"),
+                group.create_task(self._keep_snapshots(), name="snapshots"),
             ]
             helpers += [
                 group.create_task(_run_feeder(feeder, self), name=f"feeder {number}")
@@ -188,6 +191,9 @@ class Node:
         while True:
             await self._journal.sync()
             await asyncio.sleep(_FLUSH_INTERVAL_S)
+
+    async def _keep_snapshots(self) -> None:
+        await self.snapshots.run(self._engine, self._journal, lambda: not len(self.inbox))
 
     async def _relay_broker(self) -> None:
         async for event in self._broker.events():

@@ -2,11 +2,13 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Self
 
 from patang.storage.chain import Head, Row
 from patang.storage.faults import JournalError
 from patang.storage.journal import Journal
+from patang.storage.snapshot_file import Snapshot, write_snapshot
 
 
 class JournalWriter:
@@ -26,6 +28,11 @@ class JournalWriter:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._commit: asyncio.Future[None] | None = None
         self._closing: asyncio.Future[None] | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The journal's file, or None in memory."""
+        return self._journal.path
 
     @property
     def head(self) -> Head:
@@ -77,6 +84,18 @@ class JournalWriter:
             self._commit = None
         if not commit.cancelled():
             commit.exception()  # seen, even when everyone who waited was cancelled
+
+    async def write_snapshot(self, snapshot: Snapshot) -> None:
+        """Put it beside the journal once the rows it stands for are durable; nothing in memory.
+
+        Raises:
+            JournalError: rows or snapshot could not be written.
+        """
+        await self.sync()
+        if self.path is None:
+            return
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, write_snapshot, self.path, snapshot)
 
     def seal(self, state_hash: str) -> Row:
         """Append the last row of a finished run; sync or close after it. See ``Journal.seal``."""
