@@ -21,7 +21,7 @@ from patang.domain.market import HIGHEST_PRICE
 from patang.domain.money import ZERO
 from patang.rules import order_rules
 from patang.rules.session import PhaseKind
-from patang.simulator.errors import Refused
+from patang.simulator.errors import Refused, price_text
 from patang.simulator.orders import OrderRequest, SimOrder
 from patang.simulator.terms import Change, Terms
 from patang.simulator.venue import Venue
@@ -138,7 +138,7 @@ def check_cover_trigger(venue: Venue, side: Side, price: Decimal, trigger: Decim
         raise Refused(
             "InputException",
             f"Trigger price of a cover {side.lower()} order should be {relation} than its price "
-            f"({price:.2f}).",
+            f"({price_text(price)}).",
         )
 
 
@@ -338,15 +338,15 @@ def _check_band(venue: Venue, price: Decimal, what: str) -> None:
     raise Refused(
         "InputException",
         f"Your {what} is {relation} than the current {circuit} circuit limit of "
-        f"{lower if is_low else upper:.2f}. Place an order within the daily range.",
+        f"{price_text(lower if is_low else upper)}. Place an order within the daily range.",
     )
 
 
 def _off_tick(instrument: Instrument, what: str) -> Refused:
     return Refused(
         "InputException",
-        f"Tick size for this script is {instrument.tick_size:.2f}. Kindly enter {what} in the "
-        "multiple of tick size for this script",
+        f"Tick size for this script is {price_text(instrument.tick_size)}. Kindly enter {what} in "
+        "the multiple of tick size for this script",
     )
 
 

@@ -3,6 +3,7 @@
 Source: kite-protocol reference, error model: "two places a refusal can show".
 """
 
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -23,6 +24,14 @@ ErrorType = Literal[
 
 Stage = Literal["broker", "exchange"]
 """Who refuses: the broker's risk system, or the exchange once the order has reached it."""
+
+
+_PAISA = Decimal("0.01")
+
+
+def price_text(price: Decimal) -> str:
+    """Rupees as refusals name them: two decimals, and all of them where a currency has more."""
+    return f"{price:.2f}" if price == price.quantize(_PAISA) else f"{price.normalize():f}"
 
 
 class Rejection(msgspec.Struct, frozen=True):

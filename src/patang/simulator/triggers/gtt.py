@@ -17,7 +17,7 @@ from patang.domain.instrument import Instrument, InstrumentId, instrument_id
 from patang.rules.ist import NS_PER_DAY, at_ist, ist_date
 from patang.rules.order_rules import gtt_limits, products
 from patang.simulator.agenda import Entry
-from patang.simulator.errors import Refused
+from patang.simulator.errors import Refused, price_text
 from patang.simulator.exchange import Exchange
 from patang.simulator.orders import KiteStatus, OrderRequest
 from patang.simulator.triggers.watch import PriceWatch
@@ -291,8 +291,8 @@ def _check_tick(instrument: Instrument, price: Decimal, what: str) -> None:
     if not instrument.is_on_tick(price):
         raise Refused(
             "InputException",
-            f"Tick size for this script is {instrument.tick_size:.2f}. Kindly enter {what} in the "
-            "multiple of tick size for this script",
+            f"Tick size for this script is {price_text(instrument.tick_size)}. Kindly enter {what} "
+            "in the multiple of tick size for this script",
         )
 
 
