@@ -120,7 +120,12 @@ class OrderLedger:
             return []
         delta = signal.target - owned - self.working(key)
         standing = self._working.get(key)
-        if standing:
+        if standing and all(map(_is_presumed_entry, standing)):
+            # They keep their reservation, but what is held may be left all the same.
+            delta = signal.target - owned
+            if delta * owned >= 0:
+                return []
+        elif standing:
             against = [o for o in standing if delta * o.intent.side.sign < 0]
             return self._cancel(against, "target changed", now_ns)
         closing = min(abs(delta), abs(owned)) if delta * owned < 0 else 0
@@ -314,6 +319,11 @@ class OrderLedger:
             reduces=reduces,
             reason=signal.reason,
         )
+
+
+def _is_presumed_entry(order: Order) -> bool:
+    """An order that should have opened or added to a position, and is presumed not placed."""
+    return order.status is OrderStatus.NOT_PLACED and not order.intent.reduces
 
 
 def _base36(number: int) -> str:

@@ -216,3 +216,23 @@ def test_two_strategies_on_one_instrument_keep_their_own_books(target: int):
     desk.update(order, "o2", OrderStatus.FILLED, 50)
     assert (desk.owned(), desk.owned(by="beta")) == (50, target)
     assert desk.engine.portfolio.held(INFY.id) == 50 + target
+
+
+def test_an_entry_presumed_not_placed_does_not_block_the_way_out():
+    desk = Desk()
+    desk.hold(50)
+    desk.say(80)
+    entry = desk.last_order
+    desk.send(OrderNotPlaced(at_ns=desk.now_ns, intent_id=entry.intent.intent_id, reads=6))
+    assert submitted(desk.say(90)) == []
+    assert [(i.quantity, i.reduces) for i in submitted(desk.say(0))] == [(50, True)]
+
+
+def test_an_exit_presumed_not_placed_is_not_replaced():
+    desk = Desk()
+    desk.hold(50)
+    desk.say(0)
+    leaving = desk.last_order
+    desk.send(OrderNotPlaced(at_ns=desk.now_ns, intent_id=leaving.intent.intent_id, reads=6))
+    assert submitted(desk.say(0)) == []
+    assert submitted(desk.wait(60)) == []
