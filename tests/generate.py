@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from patang.domain.instrument import Instrument
-from patang.domain.messages import RiskLimits, RunSpec
+from patang.domain.messages import CorporateAction, RiskLimits, RunSpec
 from tests.builders import INSTRUMENTS, spec
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -32,6 +32,14 @@ _SPECIAL: dict[object, st.SearchStrategy[typing.Any]] = {
         max_daily_loss=AMOUNTS,
         max_orders_per_second=st.integers(1, 100),
     ),
+    CorporateAction: st.builds(
+        CorporateAction,
+        at_ns=INT64,
+        instrument=TEXT,
+        new_units=st.integers(1, 1_000),
+        old_units=st.integers(1, 1_000),
+        dividend=AMOUNTS,
+    ),
     RunSpec: st.builds(spec, run_id=TEXT, max_working_ns=INT64, opening_cash=DECIMALS),
 }
 
@@ -45,8 +53,12 @@ def anything(kind: typing.Any) -> st.SearchStrategy[typing.Any]:
         return st.one_of([anything(each) for each in arguments])
     if origin is typing.Literal:
         return st.sampled_from(arguments)
+    if origin is dict:
+        return st.dictionaries(*[anything(each) for each in arguments], max_size=3)
     if origin is tuple:
         return st.lists(anything(arguments[0]), max_size=3).map(tuple)
+    if origin is dict:
+        return st.dictionaries(anything(arguments[0]), anything(arguments[1]), max_size=3)
     if isinstance(kind, typing.NewType):
         return anything(kind.__supertype__)
     if isinstance(kind, type) and issubclass(kind, Enum):

@@ -78,6 +78,13 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """``EXCHANGE:SYMBOL``."""
         return InstrumentId(f"{self.exchange.value}:{self.symbol}")
 
+    @property
+    def underlying(self) -> str:
+        """What it stands on: the name of a contract's underlying, its own symbol otherwise."""
+        if self.instrument_type is InstrumentType.EQ:
+            return self.symbol
+        return self.name.strip() or self.symbol
+
     def round_price(self, price: Decimal, rounding: Rounding = "nearest") -> Decimal:
         """The multiple of the tick size nearest to ``price``, or the next one down or up.
 

@@ -14,7 +14,11 @@ import msgspec
 from patang.domain.enums import Interval, Mode, Product, Side
 from patang.domain.errors import InvalidValue
 from patang.domain.instrument import Instrument, InstrumentId
+from patang.domain.intents import Plan
+from patang.domain.limits import RiskLimits as RiskLimits
+from patang.domain.limits import check_names
 from patang.domain.market import Bar, Tick
+from patang.domain.money import ZERO
 from patang.domain.order import Fill, OrderIntent, OrderStatus
 
 Parameter = int | float | str | bool
@@ -24,41 +28,45 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a strategy wants: a target position in units, short negative. Repeating it is harmless.
 
     ``limit_price`` (rupees, rounded to the tick later) asks for a LIMIT order; without it a
-    protected MARKET order is sent.
+    protected MARKET order is sent. ``rests`` leaves a LIMIT order in the book until it fills, where
+    others are cancelled and planned anew after ``RunSpec.max_working_ns``.
     """
 
     instrument: InstrumentId
     target: int
     limit_price: float | None = None
     reason: str = ""
+    rests: bool = False
 
 
 class StrategySpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which strategy runs: ``path`` is ``module:Class``; ``name`` owns its orders and positions."""
+    """Which strategy runs: ``path`` is ``module:Class``; ``name`` owns its orders and positions.
+
+    ``intervals`` are the bars it is shown, the run's own interval when empty. ``former_names`` are
+    names it had before: positions carried over under one of them are its own.
+    """
 
     name: str
     path: str
     instruments: tuple[InstrumentId, ...]
     parameters: dict[str, Parameter] = {}
+    intervals: tuple[Interval, ...] = ()
+    former_names: tuple[str, ...] = ()
 
 
-class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The risk gate's limits. Money in rupees; rates count order placements."""
+class CarriedPosition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A position brought into the run: signed units of a strategy, bought at ``average_price``.
 
-    max_order_value: Decimal
-    max_position_value: Decimal
-    max_daily_loss: Decimal
-    max_orders_per_second: int = 9
-    max_orders_per_minute: int = 200
+    ``owner`` is the strategy's name, or one of its former ones; ``close_price`` is the previous
+    session's close, from which the day's profit counts. Rupees.
+    """
 
-    def __post_init__(self) -> None:
-        for field in ("max_order_value", "max_position_value", "max_daily_loss"):
-            amount: Decimal = getattr(self, field)
-            if not (amount.is_finite() and amount > 0):
-                raise InvalidValue(field, f"{amount} is not a positive amount of rupees.")
-        for field in ("max_orders_per_second", "max_orders_per_minute"):
-            if getattr(self, field) < 1:
-                raise InvalidValue(field, f"{getattr(self, field)} is below 1.")
+    owner: str
+    instrument: InstrumentId
+    product: Product
+    quantity: int
+    average_price: Decimal
+    close_price: Decimal | None = None
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -66,7 +74,10 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``open_ns`` and ``close_ns`` bound the session; after ``square_off_ns`` every position is
     closed and no new exposure is taken. A working order older than ``max_working_ns`` is
-    cancelled and planned anew.
+    cancelled and planned anew. A callback of a strategy may take ``strategy_budget_ns``; one that
+    takes longer ``max_strategy_overruns`` times, each within 100 calls of the one before, disables
+    it. ``on_timer`` is called every ``strategy_timer_ns``. ``carried`` are the positions the run
+    begins with.
     """
 
     run_id: str
@@ -84,6 +95,10 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bar_grace_ns: int = 2_000_000_000
     max_working_ns: int = 60_000_000_000
     max_strategy_errors: int = 3
+    strategy_budget_ns: int = 500_000_000
+    max_strategy_overruns: int = 3
+    strategy_timer_ns: int = 5_000_000_000
+    carried: tuple[CarriedPosition, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.opening_cash.is_finite():
@@ -92,6 +107,13 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise InvalidValue("close_ns", "the session closes before it opens.")
         if len({item.id for item in self.instruments}) < len(self.instruments):
             raise InvalidValue("instruments", "one of them stands twice.")
+        check_names(
+            self.limits,
+            instruments=[item.id for item in self.instruments],
+            underlyings=[item.underlying for item in self.instruments],
+            traded={item.name: item.instruments for item in self.strategies},
+            product=self.product,
+        )
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
@@ -134,6 +156,47 @@ class FeedGap(Event, frozen=True, tag="feed_gap"):
 
 class TimerFired(Event, frozen=True, tag="timer_fired"):
     """Time passed: lets bars of silent instruments close and old orders be looked at."""
+
+
+class BarsReceived(Event, frozen=True, tag="bars_received"):
+    """Finished bars of the run's interval, oldest first: a market that is told in bars."""
+
+    bars: tuple[Bar, ...]
+
+
+class HistoryLoaded(Event, frozen=True, tag="history_loaded"):
+    """Finished bars from before the run, oldest first, of any interval: they warm indicators up.
+
+    No strategy is asked what to do about them.
+    """
+
+    bars: tuple[Bar, ...]
+
+
+class StrategyOverran(Event, frozen=True, tag="strategy_overran"):
+    """A callback took longer than the run allows: measured outside, so that a replay repeats it."""
+
+    strategy: str
+    callback: str
+    took_ns: int
+
+
+class StrategySwitched(Event, frozen=True, tag="strategy_switched"):
+    """A person enables or disables a strategy. What it holds and its exits stay under watch."""
+
+    strategy: str
+    is_enabled: bool
+    by: str
+    reason: str = ""
+
+
+class ParametersChanged(Event, frozen=True, tag="parameters_changed"):
+    """A person gives a strategy other parameters; those not named keep their values."""
+
+    strategy: str
+    parameters: dict[str, Parameter]
+    by: str
+    reason: str = ""
 
 
 class OrderAccepted(Event, frozen=True, tag="order_accepted"):
@@ -219,17 +282,102 @@ class BooksRead(Event, frozen=True, tag="books_read"):
 
 
 class OperatorHalted(Event, frozen=True, tag="operator_halted"):
-    """A person stops new exposure; cancels and reducing orders still leave."""
+    """A person stops new exposure; cancels and reducing orders still leave.
+
+    ``cancel_all`` also cancels every order of the run, exits too. ``flatten`` also closes what the
+    run's strategies hold, at the market. Both are asked for until the broker has shown them done.
+    """
 
     by: str
     reason: str
+    cancel_all: bool = False
+    flatten: bool = False
 
 
 class OperatorResumed(Event, frozen=True, tag="operator_resumed"):
-    """A person ends a halt."""
+    """A person ends a halt, or reducing; the reason has to be given."""
 
     by: str
     reason: str
+
+
+class ReservationReleased(Event, frozen=True, tag="reservation_released"):
+    """A person has made sure that an order which is NOT_PLACED does not exist."""
+
+    by: str
+    reason: str
+    intent_id: str
+
+
+class PositionConverted(Event, frozen=True, tag="position_converted"):
+    """The broker converted ``quantity`` units of a long (BUY) or short (SELL) position.
+
+    ``overnight`` took them from what was carried into the day, otherwise from what was opened in
+    it. Source: Kite Connect v3, portfolio, position conversion.
+    """
+
+    owner: str
+    instrument: InstrumentId
+    side: Side
+    quantity: int
+    old_product: Product
+    new_product: Product
+    overnight: bool = False
+
+
+class CorporateAction(Event, frozen=True, tag="corporate_action"):
+    """From ``at_ns`` on, ``old_units`` of an instrument are ``new_units``, at the same total cost.
+
+    A bonus of 1:1 and a split in two are both 2 for 1. ``dividend`` is paid for each old unit, in
+    rupees. Fractions of a unit are the registrar's to pay out and are not kept.
+    """
+
+    instrument: InstrumentId
+    new_units: int = 1
+    old_units: int = 1
+    dividend: Decimal = ZERO
+
+    def __post_init__(self) -> None:
+        for field in ("new_units", "old_units"):
+            if getattr(self, field) < 1:
+                raise InvalidValue(field, f"{getattr(self, field)} is below 1.")
+        if not (self.dividend.is_finite() and self.dividend >= 0):
+            raise InvalidValue("dividend", f"{self.dividend} is not an amount of rupees.")
+
+
+class PriceBand(msgspec.Struct, frozen=True, kw_only=True):
+    """The circuit limits of an instrument for the day, rupees. Source: Kite Connect v3, quotes."""
+
+    instrument: InstrumentId
+    lower: Decimal
+    upper: Decimal
+
+
+class BandsRead(Event, frozen=True, tag="bands_read"):
+    """The exchange's price bands as the broker quotes them; they may change within a day."""
+
+    bands: tuple[PriceBand, ...]
+
+
+class PositionFigures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A position as a broker reports it; rupees. Source: Kite Connect v3, portfolio, positions."""
+
+    instrument: InstrumentId
+    product: Product
+    quantity: int
+    buy_quantity: int
+    sell_quantity: int
+    buy_value: Decimal
+    sell_value: Decimal
+    last_price: Decimal
+    pnl: Decimal
+
+
+class AccountRead(Event, frozen=True, tag="account_read"):
+    """The broker's own figures, to be held against ours; ``charges`` is what it billed so far."""
+
+    positions: tuple[PositionFigures, ...]
+    charges: Decimal | None = None
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
@@ -278,6 +426,44 @@ class StrategyDisabled(Command, frozen=True, tag="strategy_disabled"):
     reason: str
 
 
+class StrategyEnabled(Command, frozen=True, tag="strategy_enabled"):
+    """A strategy runs again, its count of errors started anew."""
+
+    strategy: str
+    reason: str
+
+
+class ParametersApplied(Command, frozen=True, tag="parameters_applied"):
+    """All parameters of a strategy, as they are from now on."""
+
+    strategy: str
+    parameters: dict[str, Parameter]
+
+
+class PlanRaised(Command, frozen=True, tag="plan_raised"):
+    """A strategy gave an explicit intent; ``number`` names it in this run."""
+
+    strategy: str
+    number: int
+    plan: Plan
+
+
+class PlanChanged(Command, frozen=True, tag="plan_changed"):
+    """An explicit intent took a step: it armed, filled, fired, ended or was refused."""
+
+    strategy: str
+    number: int
+    phase: str
+    reason: str = ""
+
+
+class SubscriptionChanged(Command, frozen=True, tag="subscription_changed"):
+    """The instruments a strategy sees from now on."""
+
+    strategy: str
+    instruments: tuple[InstrumentId, ...]
+
+
 class AlarmRaised(Command, frozen=True, tag="alarm_raised"):
     """Something a person should know."""
 
@@ -302,14 +488,36 @@ AnyEvent = (
     | TicksReceived
     | TicksConflated
     | FeedGap
+    | BarsReceived
+    | HistoryLoaded
     | TimerFired
     | ReconcileStarted
     | BrokerEvent
     | OperatorHalted
     | OperatorResumed
+    | StrategyOverran
+    | StrategySwitched
+    | ParametersChanged
+    | ReservationReleased
+    | PositionConverted
+    | CorporateAction
+    | BandsRead
+    | AccountRead
 )
 Effect = SubmitOrder | CancelOrder
-AnyCommand = Effect | OrderDenied | SignalRaised | BarClosed | StrategyDisabled | AlarmRaised
+AnyCommand = (
+    Effect
+    | OrderDenied
+    | SignalRaised
+    | BarClosed
+    | StrategyDisabled
+    | StrategyEnabled
+    | ParametersApplied
+    | PlanRaised
+    | PlanChanged
+    | SubscriptionChanged
+    | AlarmRaised
+)
 Message = AnyEvent | AnyCommand
 
 _encoder = msgspec.json.Encoder(decimal_format="string")

@@ -88,6 +88,7 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     intent and run). ``price`` and ``trigger_price`` are rupees on the tick. ``market_protection``
     is percent of the last price, -1 for the broker's automatic band; MARKET and SL-M orders need
     it since 2026-04-01. ``reduces`` says the order only shrinks a position, so a halt lets it out.
+    ``rests`` leaves it in the book for as long as it takes.
     """
 
     intent_id: str
@@ -106,6 +107,7 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     variety: Variety = Variety.REGULAR
     reduces: bool = False
     reason: str = ""
+    rests: bool = False
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -142,6 +144,7 @@ class Order(msgspec.Struct, kw_only=True):
     what the broker's newest update claims, which may run ahead of the fills that have arrived.
     ``is_cancel_asked`` says that we ever asked for its end: then its end is not somebody else's.
     ``is_cancel_in_flight`` says that the newest such request has not been refused.
+    ``is_released`` says that a person gave up the reservation of an order that is NOT_PLACED.
     """
 
     intent: OrderIntent
@@ -155,11 +158,15 @@ class Order(msgspec.Struct, kw_only=True):
     resting_status: OrderStatus = OrderStatus.OPEN
     is_cancel_asked: bool = False
     is_cancel_in_flight: bool = False
+    is_released: bool = False
 
     @property
     def outstanding_quantity(self) -> int:
         """Units that may still reach the position: unfilled, or filled but not yet booked."""
-        ceiling = self.reported_filled if self.status in RELEASED else self.intent.quantity
+        is_released = self.status in RELEASED or (
+            self.is_released and self.status is OrderStatus.NOT_PLACED
+        )
+        ceiling = self.reported_filled if is_released else self.intent.quantity
         return max(ceiling - self.filled_quantity, 0)
 
     @property

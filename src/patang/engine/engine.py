@@ -5,25 +5,31 @@ same commands and the same state, in backtest, paper, live and replay alike.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Literal, assert_never
 
 import msgspec
 
 from patang.domain.enums import Side, Trust
-from patang.domain.errors import InvariantBroken
+from patang.domain.errors import InvalidValue, InvariantBroken
 from patang.domain.instrument import InstrumentId
-from patang.domain.market import Bar
+from patang.domain.intents import Watch, Withdraw
+from patang.domain.market import NS_PER_SECOND, Bar
 from patang.domain.messages import (
+    AccountRead,
     AlarmRaised,
     AnyCommand,
     AnyEvent,
+    BandsRead,
     BarClosed,
+    BarsReceived,
     BooksRead,
     CancelRefused,
+    CorporateAction,
     FeedGap,
     FillReceived,
+    HistoryLoaded,
     OperatorHalted,
     OperatorResumed,
     OrderAccepted,
@@ -32,28 +38,49 @@ from patang.domain.messages import (
     OrderRefused,
     OrderUnresolved,
     OrderUpdated,
+    ParametersApplied,
+    ParametersChanged,
+    PlanChanged,
+    PlanRaised,
+    PositionConverted,
+    PriceBand,
     ReconcileStarted,
+    ReservationReleased,
     RunSpec,
     RunStarted,
     RunStopped,
     Signal,
     SignalRaised,
     StrategyDisabled,
+    StrategyEnabled,
+    StrategyOverran,
+    StrategySwitched,
     SubmitOrder,
+    SubscriptionChanged,
     TicksConflated,
     TicksReceived,
     TimerFired,
 )
+from patang.domain.money import ZERO
 from patang.domain.order import Fill, Order, OrderIntent, OrderStatus
 from patang.domain.position import Position
 from patang.engine.bars import BarBuilder
-from patang.engine.host import Heard, MarketState, StrategyHost
+from patang.engine.comparison import compare
+from patang.engine.higher_bars import HigherBars
+from patang.engine.host import Heard, StrategyHost
 from patang.engine.orders import Key, OrderLedger
+from patang.engine.plans import Changed, Drop, Facts, Phase, PlanBook, Standing, Step, Wish
 from patang.engine.portfolio import EXTERNAL as EXTERNAL
 from patang.engine.portfolio import Portfolio
-from patang.engine.risk import Approved, Denied, Exposure, Refusal, RiskGate, TradingState
-from patang.engine.strategy import Strategy
+from patang.engine.refusals import Refusal
+from patang.engine.risk import Approved, DayTally, Denied, Restraint, RiskGate, TradingState
+from patang.engine.stop import EmergencyStop
+from patang.engine.strategy import Gap, Strategy
+from patang.engine.view import MarketState
+from patang.engine.witness import Witness
 
+_SAMPLE_NS = 60 * NS_PER_SECOND
+"""How often the equity is noted for its curve."""
 _RESTARTED = "the run was interrupted; whether it was sent is not known."
 
 Severity = Literal["info", "warning", "critical"]
@@ -79,7 +106,14 @@ class EngineState(msgspec.Struct, frozen=True):
     placed_recently: list[int]
     has_squared_off: bool
     strategies: list[tuple[str, int, int, int, bool]]
-    trust: Trust = Trust.TRUSTED
+    trust: Trust | msgspec.UnsetType = msgspec.UNSET
+    # Absent while there are none, so that older journals keep the state hash they were sealed with.
+    plans: list[Standing] | msgspec.UnsetType = msgspec.UNSET
+    longer_bars: list[Bar] | msgspec.UnsetType = msgspec.UNSET
+    overruns: list[tuple[str, int, int]] | msgspec.UnsetType = msgspec.UNSET
+    tally: DayTally | msgspec.UnsetType = msgspec.UNSET
+    stop: EmergencyStop | msgspec.UnsetType = msgspec.UNSET
+    bands: list[PriceBand] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Engine:
@@ -90,10 +124,40 @@ class Engine:
         self.portfolio = Portfolio(spec)
         self.ledger = OrderLedger(spec)
         self.risk = RiskGate(spec)
-        self._market = MarketState(spec.instruments)
+        self._market = MarketState(spec)
         self._bars = BarBuilder(spec.interval, spec.open_ns, spec.close_ns, spec.bar_grace_ns)
-        self.host = StrategyHost(spec, strategies, self._market, self.portfolio, self.ledger)
+        self.plans = PlanBook()
+        self.host = StrategyHost(
+            spec, strategies, self._market, self.portfolio, self.ledger, self.plans
+        )
+        self._longer = [
+            HigherBars(
+                interval,
+                names,
+                base=spec.interval,
+                open_ns=spec.open_ns,
+                close_ns=spec.close_ns,
+                grace_ns=spec.bar_grace_ns,
+            )
+            for interval, names in self.host.wanted_intervals().items()
+        ]
+        self._next_timer_ns = 0
+        # What has become of orders since their strategies were told, by intent.
+        self._touched: dict[str, Order] = {}
+        self._told: dict[str, tuple[OrderStatus, int]] = {}
         self.trust = Trust.TRUSTED
+        self.stop: EmergencyStop | None = None
+        self._witness = Witness(
+            self._market.instruments,
+            self._market.last_prices,
+            self.portfolio,
+            self.ledger,
+            self.risk,
+        )
+        self._sampled_ns = 0
+        if spec.carried:
+            owners = {item.name: self.portfolio.net_pnl_of(item.name) for item in spec.strategies}
+            self.risk.begin(self.portfolio.net_pnl, owners)
         self._has_started = False
         self._has_stopped = False
         self._has_squared_off = False
@@ -123,6 +187,8 @@ class Engine:
         self._market.now_ns = max(self._market.now_ns, event.at_ns)
         self._commands = []
         self._apply(event)
+        if self._touched:
+            self._tell_orders()
         self._note_failures()
         return tuple(self._commands)
 
@@ -133,8 +199,8 @@ class Engine:
             orders=list(self.ledger.orders.values()),
             waiting=self.ledger.waiting(),
             targets=[(f"{owner}/{name}", s) for (owner, name), s in self.ledger.targets.items()],
-            positions=self.portfolio.positions(),
-            owned=[(owner, position) for (owner, _), position in self.portfolio.owners().items()],
+            positions=[p.plain() for p in self.portfolio.positions()],
+            owned=[(owner, p.plain()) for (owner, _), p in self.portfolio.owners().items()],
             cash=self.portfolio.cash,
             charges=self.portfolio.charges,
             trades=self.portfolio.trades(),
@@ -149,7 +215,18 @@ class Engine:
                 (name, one.signals, one.errors, one.consecutive_errors, one.is_enabled)
                 for name, one in self.host.hosted.items()
             ],
-            trust=self.trust,
+            trust=msgspec.UNSET if self.trust is Trust.TRUSTED else self.trust,
+            plans=self.plans.all_standing() or msgspec.UNSET,
+            longer_bars=[bar for each in self._longer for bar in each.open_bars()] or msgspec.UNSET,
+            overruns=[
+                (name, one.overruns, one.close_overruns)
+                for name, one in self.host.hosted.items()
+                if one.overruns
+            ]
+            or msgspec.UNSET,
+            tally=self.risk.counted(),
+            stop=msgspec.UNSET if self.stop is None else self.stop,
+            bands=list(self.risk.bands.values()) or msgspec.UNSET,
         )
 
     def state_hash(self) -> str:
@@ -166,13 +243,29 @@ class Engine:
                 self._hear(self.host.start())
             case TicksReceived():
                 self._on_ticks(event)
+            case BarsReceived():
+                for bar in event.bars:
+                    self._on_given_bar(bar)
+            case HistoryLoaded():
+                self._on_history(event)
             case TimerFired():
                 self._on_timer()
             case TicksConflated():
-                self._bars.mark_partial(event.instruments, 0, event.at_ns)
+                self._on_gap(
+                    Gap(
+                        from_ns=event.at_ns,
+                        to_ns=event.at_ns,
+                        instruments=event.instruments,
+                        dropped=event.dropped,
+                    ),
+                    from_ns=0,
+                )
             case FeedGap():
-                self._bars.mark_partial(None, event.from_ns, event.to_ns)
                 self._alarm("warning", "FEED_GAP", "ticks were missed; open bars are partial.")
+                gap = Gap(from_ns=event.from_ns, to_ns=event.to_ns)
+                self._on_gap(gap, from_ns=event.from_ns)
+            case StrategyOverran() | StrategySwitched() | ParametersChanged():
+                self._on_strategy(event)
             case OrderUpdated():
                 self._on_update(event)
             case FillReceived():
@@ -183,9 +276,18 @@ class Engine:
                 self._on_books(event)
             case OperatorHalted():
                 self._halt(f"{event.reason} ({event.by})")
+                if event.cancel_all or event.flatten:
+                    self._begin_stop(event)
             case OperatorResumed():
-                self.risk.resume()
-                self._alarm("info", "RESUMED", f"{event.reason} ({event.by})")
+                self._on_resume(event)
+            case ReservationReleased():
+                self._on_release(event)
+            case PositionConverted() | CorporateAction():
+                self._on_change_of_books(event)
+            case BandsRead():
+                self.risk.bands.update((band.instrument, band) for band in event.bands)
+            case AccountRead():
+                self._compare(event)
             case RunStopped():
                 self._has_stopped = True
                 self.host.stop()
@@ -210,29 +312,110 @@ class Engine:
             bar = self._bars.add(tick)
             if bar is not None:
                 self._on_bar(bar)
+            if self.plans:
+                self._step_instrument(tick.instrument)
             self._hear(self.host.tick(tick))
 
     def _on_bar(self, bar: Bar) -> None:
-        self._market.bars[bar.instrument].append(bar)
+        if not self._market.keep(bar):
+            return
         self._commands.append(BarClosed(bar=bar))
+        longer = [done for each in self._longer for done in each.add(bar)]
         self._hear(self.host.bar(bar))
+        for done in longer:
+            self._on_longer_bar(done)
+
+    def _on_longer_bar(self, bar: Bar) -> None:
+        if self._market.keep(bar):
+            self._commands.append(BarClosed(bar=bar))
+            self._hear(self.host.bar(bar))
+
+    def _on_given_bar(self, bar: Bar) -> None:
+        """A market told in bars: the close is the newest price there is."""
+        if bar.instrument not in self._market.instruments or bar.interval is not self.spec.interval:
+            self._alarm("warning", "UNKNOWN_BAR", f"{bar.interval} of {bar.instrument}")
+            return
+        self._market.last_prices[bar.instrument] = bar.close
+        if self.plans:
+            self._step_instrument(bar.instrument)
+        self._on_bar(bar)
+
+    def _on_history(self, event: HistoryLoaded) -> None:
+        """Bars from before: they are kept, feed indicators and longer bars, and decide nothing."""
+        for bar in event.bars:
+            if bar.instrument in self._market.instruments and self._market.keep(bar):
+                self.host.history(bar)
+                if bar.interval is self.spec.interval:
+                    for done in [done for each in self._longer for done in each.add(bar)]:
+                        if self._market.keep(done):
+                            self.host.history(done)
+
+    def _on_gap(self, gap: Gap, from_ns: int) -> None:
+        self._bars.mark_partial(gap.instruments, from_ns, gap.to_ns)
+        for each in self._longer:
+            each.mark_partial(gap.instruments, from_ns, gap.to_ns)
+        self._hear(self.host.gap(gap))
+
+    def _on_strategy(self, event: StrategyOverran | StrategySwitched | ParametersChanged) -> None:
+        name = event.strategy
+        try:
+            match event:
+                case StrategyOverran():
+                    self.host.overran(name, event.callback, event.took_ns)
+                case StrategySwitched():
+                    self.host.switch(name, is_enabled=event.is_enabled)
+                    reason = f"{event.reason} ({event.by})"
+                    if event.is_enabled:
+                        self._commands.append(StrategyEnabled(strategy=name, reason=reason))
+                    else:
+                        self._commands.append(StrategyDisabled(strategy=name, reason=reason))
+                        self._withdraw_wishes(name)
+                case ParametersChanged():
+                    heard = self.host.change(name, event.parameters)
+                    self._commands.append(
+                        ParametersApplied(
+                            strategy=name,
+                            parameters=self.host.hosted[name].strategy.parameters,
+                        )
+                    )
+                    self._hear(heard)
+        except InvalidValue as error:
+            self._alarm("warning", "STRATEGY_CHANGE_REFUSED", str(error))
+
+    def _withdraw_wishes(self, owner: str) -> None:
+        """A strategy was switched off: what would open more is dropped, exits stay wanted."""
+        for key in [key for key in self.ledger.targets if key[0] == owner]:
+            wanted, held = self.ledger.targets[key].target, self.portfolio.owned(*key)
+            shrinks = abs(wanted) < abs(held) and wanted * held >= 0
+            if not shrinks and self.plans.standing(key) is None:
+                self._drop(key, "strategy disabled")
 
     def _on_timer(self) -> None:
         now_ns = self._market.now_ns
         for bar in self._bars.advance(now_ns):
             self._on_bar(bar)
+        for bar in [bar for each in self._longer for bar in each.advance(now_ns)]:
+            self._on_longer_bar(bar)
+        if now_ns >= self._next_timer_ns:
+            every_ns = self.spec.strategy_timer_ns
+            self._next_timer_ns = (now_ns // every_ns + 1) * every_ns
+            self._hear(self.host.timer())
         if now_ns >= self.spec.square_off_ns:
             self._square_off()
         self._mark()
-        if self.risk.state is TradingState.HALTED:
+        if self.stop is not None:
+            self._pursue_stop()
+        if self.risk.is_restrained:
             self._withdraw_entries()
-        if self.risk.state is TradingState.ACTIVE:
-            net_pnl = self.portfolio.net_pnl
-            if self.risk.loss_limit_hit(net_pnl):
-                self._halt(f"daily loss limit reached: net profit {net_pnl}")
+        self._watch()
+        if now_ns >= self._sampled_ns + _SAMPLE_NS:
+            self._sampled_ns = now_ns
+            self.portfolio.sample(now_ns)
         self._commands += self.ledger.cancel_stale(now_ns)
         for key in list(self.ledger.targets):
             self._plan(key)
+        if self.plans:
+            self._take_steps(self.plans.advance_all(self._facts, now_ns))
 
     def _on_answer(
         self,
@@ -276,6 +459,7 @@ class Engine:
             case _:
                 assert_never(event)
         self._plan(key)
+        self._touch(order)
 
     def _on_update(self, event: OrderUpdated) -> None:
         order = self._find(event.order_id, event.tag, event.instrument, event.side)
@@ -304,6 +488,7 @@ class Engine:
             self.ledger.abandon(key, self._market.now_ns)
             self._alarm("warning", "ORDER_REJECTED", f"{order.intent.intent_id}: {event.message}")
         self._plan(key)
+        self._touch(order)
 
     def _on_fill(self, fill: Fill, tag: str | None) -> None:
         if fill.instrument not in self._market.instruments:
@@ -325,8 +510,10 @@ class Engine:
         self._note_late(order)
         if self._identify(order, fill.order_id):
             self.ledger.book(order, fill.quantity, fill.value, self._market.now_ns)
+        self._note_results()
         self._hear(self.host.fill(owner, fill))
         self._plan((owner, fill.instrument))
+        self._touch(order)
 
     def _on_doubt(self, event: ReconcileStarted) -> None:
         self.trust = Trust.RECONCILING
@@ -363,13 +550,112 @@ class Engine:
     # --- decisions -----------------------------------------------------------
 
     def _hear(self, heard: list[Heard]) -> None:
-        if self._has_squared_off or self._has_stopped:
+        if self._has_squared_off or self._has_stopped or self._is_flattening:
             return
-        for owner, signal in heard:
-            key = (owner, signal.instrument)
-            if self.ledger.aim(key, signal, self._market.now_ns):
-                self._commands.append(SignalRaised(strategy=owner, signal=signal))
-            self._plan(key)
+        for owner, answer in heard:
+            match answer:
+                case Signal():
+                    key = (owner, answer.instrument)
+                    if self.plans:
+                        reason = "a target took its place"
+                        self._take_steps(self.plans.end(key, Phase.REPLACED, reason))
+                    self._aim(key, answer)
+                case Watch():
+                    self._change_watch(owner, answer)
+                case Withdraw():
+                    key = (owner, answer.instrument)
+                    self._take_steps(self.plans.end(key, Phase.REPLACED, "withdrawn"))
+                    self._drop(key, answer.reason or "withdrawn")
+                case _:
+                    now_ns = self._market.now_ns
+                    number = self.plans.next_number
+                    self._commands.append(PlanRaised(strategy=owner, number=number, plan=answer))
+                    self._take_steps(self.plans.adopt(owner, answer, self._facts, now_ns))
+
+    def _aim(self, key: Key, signal: Signal) -> None:
+        if self.ledger.aim(key, signal, self._market.now_ns):
+            self._commands.append(SignalRaised(strategy=key[0], signal=signal))
+        self._plan(key)
+
+    def _drop(self, key: Key, reason: str) -> None:
+        """Stop wanting anything of a key; what rests is cancelled, what is held stays."""
+        self.ledger.targets.pop(key, None)
+        self._commands += self.ledger.withdraw(
+            lambda intent: (intent.strategy, intent.instrument) == key, reason, self._market.now_ns
+        )
+
+    def _change_watch(self, owner: str, watch: Watch) -> None:
+        def is_bound(name: InstrumentId) -> bool:
+            key = (owner, name)
+            return bool(self.portfolio.owned(owner, name) or self.ledger.working(key))
+
+        if self.host.watch(owner, watch, is_bound):
+            names = tuple(self.host.hosted[owner].view.instruments)
+            for each in self._longer:
+                each.watch(names)
+            self._commands.append(SubscriptionChanged(strategy=owner, instruments=names))
+
+    def _take_steps(self, steps: Iterator[Step]) -> None:
+        for step in steps:
+            match step:
+                case Wish():
+                    if step.is_urgent:
+                        self._withdraw_priced(step)
+                    self._aim(step.key, step.signal)
+                case Drop():
+                    self._drop(step.key, step.reason)
+                case Changed():
+                    self._commands.append(
+                        PlanChanged(
+                            strategy=step.owner,
+                            number=step.number,
+                            phase=step.phase.value,
+                            reason=step.reason,
+                        )
+                    )
+                    if step.is_alarm or step.phase is Phase.HELD:
+                        self._alarm("critical", "BASKET_PARTIAL", f"{step.owner}: {step.reason}")
+                case _:
+                    assert_never(step)
+
+    def _withdraw_priced(self, wish: Wish) -> None:
+        """An exit at the market is wanted: what still waits for its price makes room."""
+
+        def is_waiting(intent: OrderIntent) -> bool:
+            return (intent.strategy, intent.instrument) == wish.key and intent.price is not None
+
+        now_ns = self._market.now_ns
+        self._commands += self.ledger.withdraw(is_waiting, wish.signal.reason, now_ns)
+
+    def _step_instrument(self, name: InstrumentId) -> None:
+        now_ns = self._market.now_ns
+        self._take_steps(self.plans.advance_instrument(name, self._facts, now_ns))
+
+    def _facts(self, key: Key) -> Facts:
+        target = self.ledger.targets.get(key)
+        return Facts(
+            held=self.portfolio.owned(*key),
+            working=self.ledger.working(key),
+            wanted=None if target is None else target.target,
+            price=self._market.last_prices.get(key[1]),
+        )
+
+    def _touch(self, order: Order) -> None:
+        """Something happened to an order: its intent is looked at again, its strategy told."""
+        intent = order.intent
+        self._touched[intent.intent_id] = order
+        if self.plans:
+            key = (intent.strategy, intent.instrument)
+            self._take_steps(self.plans.advance(key, self._facts, self._market.now_ns))
+
+    def _tell_orders(self) -> None:
+        """Tell strategies what became of their orders; what they answer to is told next turn."""
+        touched, self._touched = self._touched, {}
+        for intent_id, order in touched.items():
+            news = (order.status, order.filled_quantity)
+            if self._told.get(intent_id) != news:
+                self._told[intent_id] = news
+                self._hear(self.host.order(msgspec.structs.replace(order)))
 
     def _plan(self, key: Key) -> None:
         owner, name = key
@@ -385,40 +671,42 @@ class Engine:
             self._commands += step
 
     def _judge(self, intent: OrderIntent, key: Key) -> None:
-        now_ns, name = self._market.now_ns, intent.instrument
+        now_ns = self._market.now_ns
         self._mark()
-        buys, sells = self.ledger.working_sides(name)
-        instrument = self._market.instruments[name]
-        last = self._market.last_prices.get(name)
-        exposure = Exposure(
-            instrument=instrument,
-            held=self.portfolio.held(name),
-            working_buys=buys,
-            working_sells=sells,
-            last_price=None if last is None else instrument.price_from_float(last),
-        )
         verdict: Approved | Denied
         if self.trust is not Trust.TRUSTED and not intent.reduces:
             verdict = Denied(intent, Refusal.NOT_TRUSTED, "our books and the broker's differ.")
         else:
-            verdict = self.risk.check(intent, exposure, self.portfolio.net_pnl, now_ns)
+            verdict = self.risk.check(intent, self._witness.exposure(intent, now_ns), now_ns)
         if isinstance(verdict, Approved):
-            self.ledger.submit(verdict, now_ns)
+            order = self.ledger.submit(verdict, now_ns)
+            self._touched[intent.intent_id] = order
             self._commands.append(SubmitOrder(intent=intent))
         else:
             self.ledger.abandon(key, now_ns)
             self._commands.append(
                 OrderDenied(intent=intent, code=verdict.code, message=verdict.message)
             )
+            self._touched[intent.intent_id] = Order(
+                intent=intent,
+                status=OrderStatus.DENIED,
+                message=f"{verdict.code}: {verdict.message}",
+                updated_ns=now_ns,
+            )
 
     def _square_off(self) -> None:
         self._has_squared_off = True
         now_ns = self._market.now_ns
+        self._take_steps(self.plans.end_all("square-off"))
         # An exit that waits for its price has waited long enough.
         self._commands += self.ledger.withdraw(_has_limit, "square-off", now_ns)
+        self._go_flat("square-off")
+
+    def _go_flat(self, reason: str) -> None:
+        now_ns = self._market.now_ns
         for owner, name in dict.fromkeys([*self.portfolio.owners(), *self.ledger.targets]):
             if owner != EXTERNAL:
-                flat = Signal(instrument=name, target=0, reason="square-off")
+                flat = Signal(instrument=name, target=0, reason=reason)
                 # Asked again at every timer: a refused exit is tried again after its cool-down.
                 if self.ledger.aim((owner, name), flat, now_ns):
                     self._commands.append(SignalRaised(strategy=owner, signal=flat))
@@ -431,7 +719,112 @@ class Engine:
     def _withdraw_entries(self) -> None:
         """In a halt nothing may open a position any more, nor what already rests in the book."""
         now_ns = self._market.now_ns
-        self._commands += self.ledger.withdraw(lambda intent: not intent.reduces, "halted", now_ns)
+        reason = "halted" if self.risk.state is TradingState.HALTED else "only reducing"
+        self._commands += self.ledger.withdraw(self.risk.is_unwanted, reason, now_ns)
+
+    def _begin_stop(self, event: OperatorHalted) -> None:
+        self.stop = EmergencyStop(
+            by=event.by,
+            cancel_all=event.cancel_all,
+            flatten=event.flatten,
+            orders=tuple(order.intent.intent_id for order in self.ledger.live_orders()),
+        )
+        if not event.flatten:
+            # An exit that was cancelled is not planned anew before its strategy asks again.
+            self.ledger.targets.clear()
+        self._pursue_stop()
+        for key in list(self.ledger.targets):
+            self._plan(key)
+
+    @property
+    def _is_flattening(self) -> bool:
+        """Whether a stop closes everything: until it is ended, nobody's wishes count."""
+        return self.stop is not None and self.stop.flatten
+
+    def _pursue_stop(self) -> None:
+        """Ask for what a stop still lacks, and tell of it until the broker has shown it done."""
+        stop, now_ns = self.stop, self._market.now_ns
+        if stop is None:
+            return
+        self._commands += self.ledger.withdraw(
+            lambda intent: stop.is_cancelled(intent.intent_id), "emergency stop", now_ns
+        )
+        if stop.flatten:
+            self._commands += self.ledger.withdraw(_has_limit, "emergency stop", now_ns)
+            self._go_flat("emergency stop")
+        positions = [(o, p) for (o, _), p in self.portfolio.owners().items() if o != EXTERNAL]
+        if not stop.look(self.ledger.live_orders(), positions, now_ns):
+            return
+        if stop.left:
+            self._alarm("critical", "STOP_PENDING", f"still there: {stop.left}")
+            return
+        done = "flat and without orders" if stop.flatten else "the orders are gone"
+        self._alarm("info", "STOP_CONFIRMED", done)
+
+    def _on_resume(self, event: OperatorResumed) -> None:
+        if not event.reason.strip():
+            self._alarm("critical", "RESUME_REFUSED", f"{event.by} gave no reason.")
+            return
+        given_up = "" if self.stop is None or not self.stop.left else f"; left: {self.stop.left}"
+        self.risk.resume()
+        self.stop = None
+        self._alarm("info", "RESUMED", f"{event.reason} ({event.by}){given_up}")
+
+    def _on_release(self, event: ReservationReleased) -> None:
+        order = self.ledger.orders.get(event.intent_id)
+        if order is None or not event.reason.strip() or not self.ledger.release(order):
+            why = "no reason was given" if not event.reason.strip() else "it is not NOT_PLACED"
+            self._alarm("warning", "RELEASE_REFUSED", f"{event.intent_id}: {why}.")
+            return
+        self._alarm(
+            "info", "RESERVATION_RELEASED", f"{event.intent_id}: {event.reason} ({event.by})"
+        )
+        self._plan((order.intent.strategy, order.intent.instrument))
+
+    def _on_change_of_books(self, event: PositionConverted | CorporateAction) -> None:
+        try:
+            if isinstance(event, PositionConverted):
+                self.portfolio.convert(event)
+            else:
+                self.portfolio.rescale(event)
+                # Yesterday's price is in other units: nothing is valued by it any more.
+                self._market.last_prices.pop(event.instrument, None)
+        except InvalidValue as error:
+            self._alarm("critical", "BOOKS_NOT_CHANGED", f"{type(event).__name__}: {error}")
+
+    def _compare(self, event: AccountRead) -> None:
+        for difference in compare(self.portfolio, event):
+            if difference.explanation:
+                self._alarm("info", "BOOKS_EXPLAINED", str(difference))
+            else:
+                self._alarm("critical", "BOOKS_DIFFER", str(difference))
+
+    def _watch(self) -> None:
+        books, gate = self.portfolio, self.risk
+        strategies = {}
+        if gate.needs_strategies:
+            strategies = {name: books.net_pnl_of(name) for name in self.spec.limits.strategies}
+        reached = gate.watch(
+            books.net_pnl,
+            self._market.now_ns,
+            equity=books.equity if gate.needs_equity else ZERO,
+            strategies=strategies,
+        )
+        for restraint in reached:
+            self._restrain(restraint)
+
+    def _restrain(self, restraint: Restraint) -> None:
+        if restraint.state is TradingState.HALTED:
+            self._halt(restraint.reason)
+            return
+        if restraint.strategy is None:
+            self.risk.reduce(restraint.reason)
+        self._alarm("critical", "REDUCING", restraint.reason)
+        self._withdraw_entries()
+
+    def _note_results(self) -> None:
+        for owner, profit in self.portfolio.take_results():
+            self.risk.note_result(owner, profit)
 
     def _find(
         self, order_id: str, tag: str | None, instrument: InstrumentId, side: Side

@@ -5,9 +5,13 @@ in a backtest and live. Needs the extra ``ta``.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from patang.domain.errors import InvalidValue, MissingExtra
+from patang.domain.market import Bar
+
+_BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 
 
 class Indicator:
@@ -15,8 +19,9 @@ class Indicator:
 
     ``name`` is TA-Lib's (``EMA``, ``RSI``, ``ATR``, ``BBANDS``, ...), parameters are its keywords.
     ``update`` takes the function's inputs in TA-Lib's order, for most a close, for ``ATR`` high,
-    low and close. It answers the function's first output, or None until there is history enough;
-    ``outputs`` holds all of them (BBANDS: upper, middle, lower).
+    low and close; ``take`` picks them from a bar. It answers the function's first output, or None
+    until there is history enough; ``value`` keeps it, ``outputs`` holds all of them (BBANDS: upper,
+    middle, lower).
 
     Raises:
         MissingExtra: TA-Lib is not installed.
@@ -49,6 +54,7 @@ class Indicator:
             raise InvalidValue(f"indicator {name}", f"{parameters} is out of range.")
         self._insufficient: type[Exception] = talib._ta_lib.InsufficientHistory  # type: ignore[attr-defined]
         self._parameters = parameters
+        self._columns = _columns(function.input_names)
         self._history: deque[tuple[float, ...]] = deque(maxlen=10 * (lookback + 1))
         self._handle: Any = None
 
@@ -65,6 +71,21 @@ class Indicator:
         self.outputs = value if isinstance(value, tuple) else (value,)
         return self.outputs[0]
 
+    @property
+    def value(self) -> float | None:
+        """The newest first output; None until there is history enough."""
+        return self.outputs[0] if self.outputs else None
+
+    def take(self, bar: Bar) -> float | None:
+        """Feed what the function needs of a finished bar; return the newest first output."""
+        return self.update(*[float(getattr(bar, column)) for column in self._columns])
+
+    def check_bars(self) -> None:
+        """Raise ``InvalidValue`` where the function needs what bars do not have (MAVP)."""
+        strange = [column for column in self._columns if column not in _BAR_COLUMNS]
+        if strange:
+            raise InvalidValue(f"indicator {self.name}", f"bars have no {strange[0]}.")
+
     def _begin(self) -> Any:
         import numpy as np
 
@@ -77,3 +98,14 @@ class Indicator:
             return None
         self._history.clear()
         return handle
+
+
+def _columns(inputs: Mapping[str, str | list[str]]) -> tuple[str, ...]:
+    """The columns of a bar that a function reads, in its own order.
+
+    TA-Lib names them itself: ``price: close``, ``prices: [high, low, close]``.
+    """
+    columns: list[str] = []
+    for wanted in inputs.values():
+        columns += [wanted] if isinstance(wanted, str) else list(wanted)
+    return tuple(columns)

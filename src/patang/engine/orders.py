@@ -144,7 +144,9 @@ class OrderLedger:
         heard of since is cancelled as well: its updates may be lost.
         """
         rested, asked = now_ns - self._spec.max_working_ns, now_ns - _CANCEL_AGAIN_NS
-        old = [o for o in self.live_orders() if o.intent.created_ns <= rested]
+        old = [
+            o for o in self.live_orders() if o.intent.created_ns <= rested and not o.intent.rests
+        ]
         again = [o for o in self.live_orders() if o.is_cancel_asked and o.updated_ns <= asked]
         return [
             *self._cancel(old, "rested too long", now_ns, (OrderStatus.ACCEPTED, *_RESTING)),
@@ -229,6 +231,17 @@ class OrderLedger:
         order.filled_quantity += quantity
         order.filled_value += value
         self._settle(order)
+
+    def release(self, order: Order) -> bool:
+        """Give up the reservation of a NOT_PLACED order; False when the order is anything else.
+
+        Should it turn up after all, it counts again from then on.
+        """
+        if order.status is not OrderStatus.NOT_PLACED or order.is_released:
+            return False
+        order.is_released = True
+        self._settle(order)
+        return True
 
     def refuse_cancel(self, order: Order, now_ns: int) -> None:
         """A cancel did not go through: the order is taken to rest where it was."""
@@ -318,6 +331,7 @@ class OrderLedger:
             market_protection=AUTOMATIC_PROTECTION if price is None else None,
             reduces=reduces,
             reason=signal.reason,
+            rests=signal.rests,
         )
 
 

@@ -6,49 +6,37 @@ Reducing orders pass every limit of exposure: an exit is never blocked.
 """
 
 from collections import deque
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from patang.domain.enums import Side
-from patang.domain.instrument import Instrument
+from patang.domain.instrument import InstrumentId
+from patang.domain.limits import RiskLimits, ScopeLimits
 from patang.domain.market import NS_PER_SECOND
-from patang.domain.messages import RiskLimits, RunSpec
+from patang.domain.messages import PriceBand, RunSpec
+from patang.domain.money import ZERO
 from patang.domain.order import OrderIntent
+from patang.engine.exposure import Exposure, Line
+from patang.engine.refusals import Found, Refusal
+from patang.engine.sizes import group_found, order_found, sums_found, with_line
+from patang.rules.ist import ist_date
+
+_HUNDRED = Decimal(100)
 
 
 class TradingState(StrEnum):
-    """What the gate lets out: everything, or only what shrinks positions."""
+    """What the gate lets out: everything, or only what shrinks positions.
+
+    REDUCING is the work of a limit that protects a day's result; it ends with the day. HALTED ends
+    only when a person resumes.
+    """
 
     ACTIVE = "ACTIVE"
+    REDUCING = "REDUCING"
     HALTED = "HALTED"
-
-
-class Refusal(StrEnum):
-    """Why an order was denied. Documented in docs/risk.md."""
-
-    HALTED = "HALTED"
-    NOT_TRUSTED = "NOT_TRUSTED"
-    MARKET_CLOSED = "MARKET_CLOSED"
-    SQUARE_OFF = "SQUARE_OFF"
-    NOT_TRADABLE = "NOT_TRADABLE"
-    NO_PRICE = "NO_PRICE"
-    MAX_ORDER_VALUE = "MAX_ORDER_VALUE"
-    MAX_POSITION_VALUE = "MAX_POSITION_VALUE"
-    MAX_DAILY_LOSS = "MAX_DAILY_LOSS"
-    RATE_SECOND = "RATE_SECOND"
-    RATE_MINUTE = "RATE_MINUTE"
-
-
-class Exposure(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gate must know of an instrument: units held, and units that may yet be added."""
-
-    instrument: Instrument
-    held: int
-    working_buys: int
-    working_sells: int
-    last_price: Decimal | None
 
 
 class Approved(msgspec.Struct, frozen=True):
@@ -65,83 +53,288 @@ class Denied(msgspec.Struct, frozen=True):
     message: str
 
 
+class Restraint(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit was reached: from now on the account, or one strategy of it, only reduces."""
+
+    state: TradingState
+    reason: str
+    strategy: str | None = None
+
+
+class DayTally(msgspec.Struct, kw_only=True):
+    """What the gate counts; of limits that are not set nothing is counted.
+
+    ``base`` is the net profit with which the day began, ``peak`` the highest of the run's equity,
+    ``day_peak`` the highest net profit of the day. Streaks and orders are counted by scope: a
+    strategy, ``NSE:INFY``, an underlying, or the account ("").
+    """
+
+    day: int = 0
+    base: Decimal = ZERO
+    strategy_bases: dict[str, Decimal] = {}
+    peak: Decimal | None = None
+    day_peak: Decimal = ZERO
+    orders: dict[str, int] = {}
+    streaks: dict[str, int] = {}
+    restrained: dict[str, str] = {}
+    recent: dict[str, int] = {}
+
+
 class RiskGate:
     """Checks every order of a run against its limits, in one place and one order of tests."""
 
     def __init__(self, spec: RunSpec) -> None:
         self.state = TradingState.ACTIVE
         self.halt_reason = ""
-        self._limits: RiskLimits = spec.limits
+        self.tally = DayTally()
+        self.bands: dict[InstrumentId, PriceBand] = {}
+        limits = spec.limits
+        scopes = [*limits.strategies.values(), *limits.instruments.values()]
+        scopes += limits.underlyings.values()
+        self.needs_lines = bool(
+            limits.max_gross_value
+            or limits.max_net_value
+            or limits.max_open_positions
+            or limits.underlyings
+            or any(scope.max_gross_value or scope.max_open_positions for scope in scopes)
+        )
+        self.needs_margin = limits.margin_use is not None
+        self.needs_strategies = any(
+            scope.max_daily_loss or scope.max_loss_streak for scope in limits.strategies.values()
+        )
+        self.needs_results = self.needs_strategies or limits.max_loss_streak is not None
+        self.needs_equity = self.needs_margin or limits.max_drawdown is not None
+        self._counts_orders = limits.max_orders_per_day is not None or any(
+            scope.max_orders_per_day for scope in scopes
+        )
+        self._limits: RiskLimits = limits
         self._open_ns = spec.open_ns
         self._close_ns = spec.close_ns
         self._square_off_ns = spec.square_off_ns
         self._placed_ns: deque[int] = deque()
+
+    def begin(self, net_pnl: Decimal, strategies: Mapping[str, Decimal]) -> None:
+        """The run begins with positions that have earned this already: no profit of today."""
+        self.tally.base, self.tally.strategy_bases = net_pnl, dict(strategies)
 
     def halt(self, reason: str) -> None:
         """Only reducing orders leave from now on, until ``resume``."""
         self.state = TradingState.HALTED
         self.halt_reason = reason
 
+    def reduce(self, reason: str) -> None:
+        """Only reducing orders leave for the rest of the day; a halt stays a halt."""
+        if self.state is TradingState.ACTIVE:
+            self.state = TradingState.REDUCING
+            self.halt_reason = reason
+
     def resume(self) -> None:
-        """A person ends the halt."""
+        """A person ends the halt: streaks, drawdown and the locked profit count from here."""
         self.state = TradingState.ACTIVE
         self.halt_reason = ""
+        self.tally.streaks.clear()
+        self.tally.restrained.clear()
+        self.tally.peak = None
+        self.tally.day_peak = ZERO
 
     def loss_limit_hit(self, net_pnl: Decimal) -> bool:
         """Whether the day's loss, net of charges, has reached the limit."""
-        return net_pnl <= -self._limits.max_daily_loss
+        return net_pnl - self.tally.base <= -self._limits.max_daily_loss
 
-    def check(
-        self, intent: OrderIntent, exposure: Exposure, net_pnl: Decimal, now_ns: int
-    ) -> Approved | Denied:
+    @property
+    def is_restrained(self) -> bool:
+        """Whether the account, or a strategy of it, may only reduce."""
+        return self.state is not TradingState.ACTIVE or bool(self.tally.restrained)
+
+    def counted(self) -> DayTally | msgspec.UnsetType:
+        """What was counted, for the state hash; unset when the limits count nothing."""
+        is_empty = msgspec.structs.replace(self.tally, day=0) == DayTally()
+        return msgspec.UNSET if is_empty else self.tally
+
+    def is_unwanted(self, intent: OrderIntent) -> bool:
+        """Whether an order may not go on working: it opens, and only reducing is allowed."""
+        if intent.reduces:
+            return False
+        return self.state is not TradingState.ACTIVE or intent.strategy in self.tally.restrained
+
+    def watch(
+        self,
+        net_pnl: Decimal,
+        now_ns: int,
+        *,
+        equity: Decimal = ZERO,
+        strategies: Mapping[str, Decimal] = {},
+    ) -> list[Restraint]:
+        """Look at the account as it stands; return the limits that were reached just now."""
+        self._begin_day(net_pnl, now_ns, strategies)
+        found: list[Restraint] = []
+        if self.state is not TradingState.HALTED:
+            reason = self._halting(net_pnl, equity)
+            if reason is not None:
+                return [Restraint(state=TradingState.HALTED, reason=reason)]
+        if self.state is TradingState.ACTIVE:
+            reason = self._locking(net_pnl)
+            if reason is not None:
+                found.append(Restraint(state=TradingState.REDUCING, reason=reason))
+        for name, scope in self._limits.strategies.items():
+            if name in self.tally.restrained:
+                continue
+            reason = self._strategy_loss(name, scope, strategies.get(name, ZERO))
+            if reason is not None:
+                self.tally.restrained[name] = reason
+                found.append(Restraint(state=TradingState.REDUCING, reason=reason, strategy=name))
+        return found
+
+    def note_result(self, owner: str, profit: Decimal) -> None:
+        """A position was closed with this profit, net of charges: a streak goes on or ends."""
+        scope = self._limits.strategies.get(owner)
+        if scope is not None and scope.max_loss_streak is not None:
+            self._streak(owner, profit)
+        if self._limits.max_loss_streak is not None:
+            self._streak("", profit)
+
+    def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Approved | Denied:
         """Judge one order; an approved one is counted against the rates at once."""
-        refusal = self._refusal(intent, exposure, net_pnl, now_ns)
+        refusal = self._refusal(intent, exposure, now_ns)
         if refusal is not None:
             return Denied(intent, *refusal)
         self._placed_ns.append(now_ns)
+        self._count(intent, exposure, now_ns)
         return Approved(intent)
 
     def placed_recently(self) -> list[int]:
         """Times of the approvals that still count against a rate, for the state hash."""
         return list(self._placed_ns)
 
-    def _refusal(
-        self, intent: OrderIntent, exposure: Exposure, net_pnl: Decimal, now_ns: int
-    ) -> tuple[Refusal, str] | None:
-        if not exposure.instrument.is_tradable:
+    # --- one order -----------------------------------------------------------
+
+    def _refusal(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Found:
+        if not exposure.line.instrument.is_tradable:
             return Refusal.NOT_TRADABLE, f"{intent.instrument} is an index."
         if not self._open_ns <= now_ns < self._close_ns:
             return Refusal.MARKET_CLOSED, "outside the session."
         if intent.reduces:
             return None
+        return (
+            self._state_refusal(intent, exposure, now_ns)
+            or self._list_refusal(intent, exposure, now_ns)
+            or self._price_refusal(intent, exposure)
+            or self._value_refusal(intent, exposure)
+            or self._margin_refusal(exposure)
+            or self._rate_refusal(now_ns)
+            or self._day_refusal(intent, exposure)
+        )
+
+    def _state_refusal(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Found:
+        self._begin_day(exposure.net_pnl, now_ns, {intent.strategy: exposure.strategy_pnl})
         if self.state is TradingState.HALTED:
             return Refusal.HALTED, f"halted: {self.halt_reason}"
+        if self.state is TradingState.REDUCING:
+            return Refusal.REDUCING, f"only exits are sent: {self.halt_reason}"
+        if intent.strategy in self.tally.restrained:
+            return Refusal.REDUCING, self.tally.restrained[intent.strategy]
         if now_ns >= self._square_off_ns:
             return Refusal.SQUARE_OFF, "past the square-off time; only exits are sent."
-        if self.loss_limit_hit(net_pnl):
-            limit = self._limits.max_daily_loss
-            return Refusal.MAX_DAILY_LOSS, f"net profit {net_pnl}, daily loss limit {limit}."
-        return self._value_refusal(intent, exposure) or self._rate_refusal(now_ns)
-
-    def _value_refusal(self, intent: OrderIntent, exposure: Exposure) -> tuple[Refusal, str] | None:
-        prices = [p for p in (intent.price, exposure.last_price) if p is not None]
-        # A purchase costs its limit at most; a sale may trade anywhere above its own.
-        if not prices or (intent.side is Side.SELL and exposure.last_price is None):
-            return Refusal.NO_PRICE, f"{intent.instrument} has not traded yet."
-        unit = max(prices) * exposure.instrument.multiplier
-        value, limit = unit * intent.quantity, self._limits.max_order_value
-        if value > limit:
-            return Refusal.MAX_ORDER_VALUE, f"order value {value}, limit {limit}."
-        if intent.side.sign > 0:
-            worst = exposure.held + exposure.working_buys + intent.quantity
-        else:
-            worst = exposure.held - exposure.working_sells - intent.quantity
-        value, limit = abs(worst) * unit, self._limits.max_position_value
-        if value > limit:
-            return Refusal.MAX_POSITION_VALUE, f"position value {value}, limit {limit}."
+        if self.loss_limit_hit(exposure.net_pnl):
+            limit, profit = self._limits.max_daily_loss, exposure.net_pnl
+            return (
+                Refusal.MAX_DAILY_LOSS,
+                f"net profit {profit}, daily loss limit {limit}.",
+            )
+        scope = self._limits.strategies.get(intent.strategy)
+        reason = scope and self._strategy_loss(intent.strategy, scope, exposure.strategy_pnl)
+        if reason:
+            return Refusal.MAX_DAILY_LOSS, reason
+        if self.needs_equity and self._drawdown(exposure.equity) is not None:
+            return Refusal.MAX_DRAWDOWN, f"{self._drawdown(exposure.equity)}"
         return None
 
-    def _rate_refusal(self, now_ns: int) -> tuple[Refusal, str] | None:
+    def _list_refusal(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Found:
+        limits = self._limits
+        if limits.allowed_instruments and intent.instrument not in limits.allowed_instruments:
+            return Refusal.INSTRUMENT_NOT_ALLOWED, f"{intent.instrument} is not on the list."
+        if limits.allowed_products and intent.product not in limits.allowed_products:
+            return Refusal.PRODUCT_NOT_ALLOWED, f"{intent.product} is not on the list."
+        if limits.duplicate_window_ns is not None:
+            before = self.tally.recent.get(_likeness(intent, exposure))
+            if before is not None and now_ns - before < limits.duplicate_window_ns:
+                seconds = (now_ns - before) / NS_PER_SECOND
+                return Refusal.DUPLICATE, f"the same order was sent {seconds:.3f} s ago."
+        return None
+
+    def _price_refusal(self, intent: OrderIntent, exposure: Exposure) -> Found:
+        last = exposure.line.price
+        # A purchase costs its limit at most; a sale may trade anywhere above its own.
+        if last is None and (intent.price is None or intent.side is Side.SELL):
+            return Refusal.NO_PRICE, f"{intent.instrument} has not traded yet."
+        band, collar = self.bands.get(intent.instrument), self._limits.price_collar
+        for price in (intent.price, intent.trigger_price):
+            if price is None:
+                continue
+            if band is not None and not band.lower <= price <= band.upper:
+                circuit = f"{band.lower} to {band.upper}"
+                return Refusal.CIRCUIT_LIMIT, f"{price} is outside the day's band {circuit}."
+            if collar is not None and last is not None and abs(price - last) > last * collar / 100:
+                return (
+                    Refusal.PRICE_COLLAR,
+                    f"{price} is more than {collar} % from the last price {last}.",
+                )
+        return None
+
+    def _value_refusal(self, intent: OrderIntent, exposure: Exposure) -> Found:
+        price = max(p for p in (intent.price, exposure.line.price) if p is not None)
+        unit = price * exposure.line.instrument.multiplier
+        limits, name = self._limits, exposure.line.instrument.underlying
+        one = exposure.line.with_order(intent, price)
+        found = order_found(limits, "", intent, one, unit)
+        scope = limits.instruments.get(intent.instrument)
+        if found is None and scope is not None:
+            found = order_found(scope, f"{intent.instrument}: ", intent, one, unit)
+        scope = limits.strategies.get(intent.strategy)
+        if found is None and scope is not None:
+            own = exposure.own.with_order(intent, price)
+            found = order_found(scope, f"strategy {intent.strategy}: ", intent, own, unit)
+        if found is not None or not self.needs_lines:
+            return found
+        account = with_line(exposure.account, one)
+        found = sums_found(limits, "", account) or self._net_refusal(account)
+        if found is None and scope is not None:
+            own = exposure.own.with_order(intent, price)
+            lines = with_line(exposure.strategy, own)
+            found = sums_found(scope, f"strategy {intent.strategy}: ", lines)
+        scope = limits.instruments.get(intent.instrument)
+        if found is None and scope is not None:
+            found = sums_found(scope, f"{intent.instrument}: ", (one,))
+        scope = limits.underlyings.get(name)
+        if found is None and scope is not None:
+            lines = tuple(line for line in account if line.instrument.underlying == name)
+            found = group_found(scope, f"{name}: ", intent, lines, unit)
+        return found
+
+    def _net_refusal(self, lines: tuple[Line, ...]) -> Found:
+        limit = self._limits.max_net_value
+        if limit is None:
+            return None
+        most = sum(((line.held + line.buys) * line.unit_value for line in lines), ZERO)
+        least = sum(((line.held - line.sells) * line.unit_value for line in lines), ZERO)
+        net = max(abs(most), abs(least))
+        return (Refusal.MAX_NET_VALUE, f"net value {net}, limit {limit}.") if net > limit else None
+
+    def _margin_refusal(self, exposure: Exposure) -> Found:
+        use = self._limits.margin_use
+        if use is None:
+            return None
+        if exposure.margin is None:
+            return Refusal.MARGIN, "what it needs cannot be estimated: no rates are known."
+        available = exposure.equity * use / _HUNDRED
+        if exposure.margin <= available:
+            return None
+        return (
+            Refusal.MARGIN,
+            f"margin {exposure.margin:.2f} with this order, {available:.2f} may be used.",
+        )
+
+    def _rate_refusal(self, now_ns: int) -> Found:
         placed = self._placed_ns
         while placed and placed[0] <= now_ns - 60 * NS_PER_SECOND:
             placed.popleft()
@@ -151,3 +344,101 @@ class RiskGate:
         if second >= self._limits.max_orders_per_second:
             return Refusal.RATE_SECOND, f"{second} orders in the last second."
         return None
+
+    def _day_refusal(self, intent: OrderIntent, exposure: Exposure) -> Found:
+        for name, scope in self._scopes(intent, exposure):
+            limit, placed = scope.max_orders_per_day, self.tally.orders.get(name, 0)
+            if limit is not None and placed >= limit:
+                where = f"{name}: " if name else ""
+                return Refusal.MAX_ORDERS_PER_DAY, f"{where}{placed} orders today, limit {limit}."
+        return None
+
+    def _scopes(
+        self, intent: OrderIntent, exposure: Exposure
+    ) -> Iterator[tuple[str, RiskLimits | ScopeLimits]]:
+        limits, name = self._limits, exposure.line.instrument.underlying
+        yield "", limits
+        if intent.strategy in limits.strategies:
+            yield f"strategy {intent.strategy}", limits.strategies[intent.strategy]
+        if intent.instrument in limits.instruments:
+            yield intent.instrument, limits.instruments[intent.instrument]
+        if name in limits.underlyings:
+            yield f"underlying {name}", limits.underlyings[name]
+
+    def _count(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> None:
+        if self._counts_orders:
+            for name, _ in self._scopes(intent, exposure):
+                self.tally.orders[name] = self.tally.orders.get(name, 0) + 1
+        window = self._limits.duplicate_window_ns
+        if window is None or intent.reduces:
+            return
+        recent = self.tally.recent
+        for like in [like for like, at_ns in recent.items() if now_ns - at_ns >= window]:
+            del recent[like]
+        recent[_likeness(intent, exposure)] = now_ns
+
+    # --- the account over the day ----------------------------------------------
+
+    def _begin_day(self, net_pnl: Decimal, now_ns: int, strategies: Mapping[str, Decimal]) -> None:
+        """Losses, streaks and orders are a day's; days change at midnight in India."""
+        tally, day = self.tally, ist_date(now_ns).toordinal()
+        if day == tally.day:
+            return
+        if tally.day:
+            tally.base, tally.day_peak = net_pnl, ZERO
+            tally.strategy_bases = dict(strategies)
+            for counted in (tally.orders, tally.streaks, tally.restrained):
+                counted.clear()
+            if self.state is TradingState.REDUCING:
+                self.state, self.halt_reason = TradingState.ACTIVE, ""
+        tally.day = day
+
+    def _halting(self, net_pnl: Decimal, equity: Decimal) -> str | None:
+        if self.loss_limit_hit(net_pnl):
+            return f"daily loss limit reached: net profit {net_pnl - self.tally.base}"
+        return self._drawdown(equity)
+
+    def _drawdown(self, equity: Decimal) -> str | None:
+        limit = self._limits.max_drawdown
+        if limit is None:
+            return None
+        peak = self.tally.peak
+        if peak is None or equity > peak:
+            peak = self.tally.peak = equity
+        if peak - equity < limit:
+            return None
+        return f"drawdown limit reached: equity {equity}, {peak - equity} below its peak {peak}"
+
+    def _locking(self, net_pnl: Decimal) -> str | None:
+        limits, tally = self._limits, self.tally
+        if limits.profit_lock_from is not None and limits.profit_lock_give_back is not None:
+            profit = net_pnl - tally.base
+            tally.day_peak = max(tally.day_peak, profit)
+            floor = tally.day_peak - limits.profit_lock_give_back
+            if tally.day_peak >= limits.profit_lock_from and profit <= floor:
+                return f"profit locked: {profit} left of {tally.day_peak}"
+        streak = tally.streaks.get("", 0)
+        if limits.max_loss_streak is not None and streak >= limits.max_loss_streak:
+            return f"{streak} positions in a row closed at a loss"
+        return None
+
+    def _strategy_loss(self, name: str, scope: ScopeLimits, profit: Decimal) -> str | None:
+        day = profit - self.tally.strategy_bases.get(name, ZERO)
+        if scope.max_daily_loss is not None and day <= -scope.max_daily_loss:
+            return f"strategy {name}: net profit {day}, daily loss limit {scope.max_daily_loss}"
+        streak = self.tally.streaks.get(name, 0)
+        if scope.max_loss_streak is not None and streak >= scope.max_loss_streak:
+            return f"strategy {name}: {streak} positions in a row closed at a loss"
+        return None
+
+    def _streak(self, scope: str, profit: Decimal) -> None:
+        streaks = self.tally.streaks
+        streaks[scope] = streaks.get(scope, 0) + 1 if profit < 0 else 0
+
+
+def _likeness(intent: OrderIntent, exposure: Exposure) -> str:
+    """The same for orders that would do the same to the same position."""
+    return (
+        f"{intent.strategy} {intent.instrument} {intent.side} {intent.quantity} {intent.price} "
+        f"{intent.trigger_price} {intent.product} {exposure.own.held}"
+    )

@@ -20,12 +20,17 @@ from patang.domain.messages import (
     OrderRefused,
     OrderUnresolved,
     OrderUpdated,
+    ParametersApplied,
+    PlanChanged,
+    PlanRaised,
     RunSpec,
     RunStarted,
     RunStopped,
     SignalRaised,
     StrategyDisabled,
+    StrategyEnabled,
     SubmitOrder,
+    SubscriptionChanged,
     TicksReceived,
 )
 from patang.domain.order import DONE, OrderIntent, OrderStatus
@@ -168,7 +173,9 @@ class Scoreboard:
                 self.bars += 1
             case AlarmRaised():
                 self.alarms.append(command)
-            case CancelOrder() | StrategyDisabled():
+            case SubscriptionChanged() | ParametersApplied() | PlanRaised() | PlanChanged():
+                pass
+            case CancelOrder() | StrategyDisabled() | StrategyEnabled():
                 pass
             case _:
                 assert_never(command)

@@ -1,0 +1,37 @@
+"""Why the risk gate refuses: the codes that docs/risk.md explains."""
+
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """Why an order was denied. Documented in docs/risk.md."""
+
+    NOT_TRADABLE = "NOT_TRADABLE"
+    MARKET_CLOSED = "MARKET_CLOSED"
+    NOT_TRUSTED = "NOT_TRUSTED"
+    HALTED = "HALTED"
+    REDUCING = "REDUCING"
+    SQUARE_OFF = "SQUARE_OFF"
+    MAX_DAILY_LOSS = "MAX_DAILY_LOSS"
+    MAX_DRAWDOWN = "MAX_DRAWDOWN"
+    INSTRUMENT_NOT_ALLOWED = "INSTRUMENT_NOT_ALLOWED"
+    PRODUCT_NOT_ALLOWED = "PRODUCT_NOT_ALLOWED"
+    DUPLICATE = "DUPLICATE"
+    NO_PRICE = "NO_PRICE"
+    PRICE_COLLAR = "PRICE_COLLAR"
+    CIRCUIT_LIMIT = "CIRCUIT_LIMIT"
+    MAX_ORDER_VALUE = "MAX_ORDER_VALUE"
+    MAX_ORDER_QUANTITY = "MAX_ORDER_QUANTITY"
+    MAX_POSITION_VALUE = "MAX_POSITION_VALUE"
+    MAX_POSITION_QUANTITY = "MAX_POSITION_QUANTITY"
+    MAX_OPEN_POSITIONS = "MAX_OPEN_POSITIONS"
+    MAX_GROSS_VALUE = "MAX_GROSS_VALUE"
+    MAX_NET_VALUE = "MAX_NET_VALUE"
+    MARGIN = "MARGIN"
+    RATE_MINUTE = "RATE_MINUTE"
+    RATE_SECOND = "RATE_SECOND"
+    MAX_ORDERS_PER_DAY = "MAX_ORDERS_PER_DAY"
+
+
+Found = tuple[Refusal, str] | None
+"""What a check found: a code and the numbers that decided, or nothing."""
