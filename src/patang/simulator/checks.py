@@ -236,6 +236,11 @@ def protection_percent(venue: Venue, protection: Decimal) -> Decimal:
     return order_rules.automatic_protection(venue.instrument.instrument_type, venue.last_price)
 
 
+def protection_tags(percent: Decimal) -> tuple[str, str]:
+    """The tags of a limit order that was a market order. Source: kiteconnect-mocks orders.json."""
+    return "mktp", f"mktp:{percent:.2f}"
+
+
 def _check_protection(venue: Venue, protection: Decimal, on: date) -> Decimal | None:
     """The percent; None for an order that needs no protection and has none."""
     if protection.is_zero() and not order_rules.market_protection_required(on):
@@ -262,7 +267,7 @@ def _protect(venue: Venue, side: Side, terms: Terms, on: date) -> Terms:
         plain,
         order_type=OrderType.LIMIT,
         price=venue.price(venue.protected_ticks(side, percent)),
-        tags=(*tags, "mktp", f"mktp:{percent:.2f}"),
+        tags=(*tags, *protection_tags(percent)),
     )
 
 

@@ -14,12 +14,13 @@ While the line to the exchange is cut, orders stay OPEN PENDING, MODIFY PENDING,
 from collections.abc import Callable
 
 from patang.domain.enums import OrderType, Side, Validity, Variety
+from patang.domain.money import ZERO
 from patang.rules.ist import ist_date
 from patang.rules.session import PhaseKind
 from patang.simulator.accounts.account import Account
 from patang.simulator.admission import STOPS, refuse_change, refuse_entry, refuse_price
 from patang.simulator.book import Resting
-from patang.simulator.checks import protection_percent
+from patang.simulator.checks import protection_percent, protection_tags
 from patang.simulator.errors import Rejection
 from patang.simulator.floor import Floor
 from patang.simulator.line import Line
@@ -268,6 +269,9 @@ class Lifecycle:
         if order.order_type is OrderType.SL_M and order.market_protection:
             percent = protection_percent(venue, order.market_protection)
             order.price = venue.price(venue.protected_ticks(order.side, percent))
+            # From here on it is the limit order that the protection made of it, as for MARKET.
+            order.order_type, order.market_protection = OrderType.LIMIT, ZERO
+            order.tags = (*order.tags, *protection_tags(percent))
             self._accounts[order.user_id].work_changed(order)
         self.on_triggered(order, at_ns)
         self._enter_book(venue, order, at_ns)

@@ -147,7 +147,13 @@ def test_stop_market_becomes_a_protected_limit_when_it_triggers(desk):
     assert order.price == Decimal("1460.20")
     assert (order.filled_quantity, order.average_price) == (3, 1485)
     assert order.status.value == "OPEN"
-    assert order.order_type is OrderType.SL_M
+    assert (order.order_type, order.market_protection) == (OrderType.LIMIT, 0)
+    assert order.tags == ("mktp", "mktp:2.00")
+    assert [state.order_type for state in order.history[-3:]] == [
+        OrderType.SL_M,
+        OrderType.LIMIT,
+        OrderType.LIMIT,
+    ]
 
 
 def test_one_stop_may_set_off_the_next(desk):
