@@ -111,7 +111,7 @@ def test_the_world_is_reached_in_the_thread_that_serves_it(exchange):
 
 
 def test_wrong_settings_are_told_before_anything_starts():
-    with pytest.raises(InvalidValue, match="sped"):
+    with pytest.raises(InvalidValue, match=r"sped: .*There are .*\bspeed\b"):
         sandbox_fixture(sped=0)
     with pytest.raises(InvalidValue, match="speed"):
         stepped(speed=-1)

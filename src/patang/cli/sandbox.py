@@ -20,7 +20,7 @@ async def sandbox(
     seed: Annotated[int, Parameter(converter=whole_number(0, SEED_MAX))] = 1,
     speed: Annotated[float, Parameter(validator=Number(gte=0, lte=1_000))] = 1.0,
     world: str = "calm",
-    fill_model: str = "quote-based",
+    fill_model: str | None = None,
     date: str | None = None,
     universe: str = "20",
     users: str | None = None,
@@ -72,10 +72,11 @@ async def sandbox(
         What kind of days: calm, trend, gap, crash or circuit; or a recorded tape to play, a .csv or
         .parquet file of ticks or bars.
     fill_model
-        How orders meet a tape: quote-based, or queue-position (behind what was shown).
+        How orders meet a tape: quote-based (the default), or queue-position (behind what was
+        shown).
     date
-        When the world begins: a day (then 09:20), or a day and a time in India. A tape begins with
-        its first record unless the date lies inside it.
+        When the world begins: a day (then 09:20), or a day and a time in India, as in
+        2026-11-20T08:50. A tape begins with its first record unless the date lies inside it.
     universe
         How many instruments are listed, 20 or 250 to 100000, or an instruments dump (.csv).
     users
@@ -86,7 +87,8 @@ async def sandbox(
     scenario
         A .toml or .json file of faults.
     rate_limits
-        Refuse what is above Kite's rate limits, as Kite does.
+        Refuse what is above Kite's rate limits, as Kite does. They count market seconds: while the
+        clock stands still, one second goes on.
     login_choice
         Let the login page ask who logs in.
     tls
@@ -119,7 +121,7 @@ async def sandbox(
     asked: dict[str, Any] = options.world_settings(world, fill_model)
     asked |= options.universe_settings(universe)
     if date is not None:
-        asked["start_ns"] = options.start_of(date)
+        asked["start_ns"] = options.start_of(date, of_tape="tape" in asked)
     if users is not None:
         asked["users"] = options.users_of(users)
     if apps is not None:
@@ -148,10 +150,13 @@ async def sandbox(
 def _print_ready(ready: "Ready") -> None:
     from rich.console import Console
 
+    from patang.cli.sandbox_options import clock_in_words
+
     rows = {
         "REST": ready.root,
         "Ticker": ready.ws,
         "Control": ready.control,
+        "Clock": clock_in_words(ready.clock.now_ns, ready.clock.speed),
         "Login": ready.login_url,
         "API key": ready.api_key,
         "API secret": ready.api_secret,

@@ -4,6 +4,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from patang.domain.enums import Exchange
 from patang.domain.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -14,20 +15,26 @@ OPENING = time(9, 20)
 """When a day begins where only its date is given: five minutes into continuous trading."""
 
 
-def world_settings(world: str, fill_model: str) -> dict[str, Any]:
-    """``--world``: the name of a kind of days, or a recorded tape.
+def world_settings(world: str, fill_model: str | None) -> dict[str, Any]:
+    """``--world``: the name of a kind of days, or a recorded tape, with its ``--fill-model``.
 
     Raises:
-        InvalidValue: neither of them.
+        InvalidValue: neither of them, or a fill model for days that have real books.
     """
     from patang.sandbox.tapes import TapeSpec
     from patang.simulator.tape.fill_models import FillModelName
     from patang.simulator.worlds.regimes import Regime
 
     models = [one.value for one in FillModelName]
-    if fill_model not in models:
+    if fill_model is not None and fill_model not in models:
         raise InvalidValue("--fill-model", f"{fill_model!r} is none.", f"Use {_either(models)}.")
     if world in list(Regime):
+        if fill_model is not None:
+            raise InvalidValue(
+                "--fill-model",
+                "it is of a recorded tape; in the other worlds orders meet in books.",
+                "Leave it out, or give --world the path of a tape.",
+            )
         return {"regime": Regime(world)}
     path = Path(world)
     if path.suffix.lower() not in TAPE_SUFFIXES:
@@ -39,7 +46,8 @@ def world_settings(world: str, fill_model: str) -> dict[str, Any]:
         )
     if not path.is_file():
         raise InvalidValue("--world", f"there is no file {world}.", "Name a recorded tape.")
-    return {"tape": TapeSpec(path=path, fill_model=FillModelName(fill_model))}
+    model = FillModelName.QUOTE_BASED if fill_model is None else FillModelName(fill_model)
+    return {"tape": TapeSpec(path=path, fill_model=model)}
 
 
 def universe_settings(universe: str) -> dict[str, Any]:
@@ -63,12 +71,15 @@ def universe_settings(universe: str) -> dict[str, Any]:
     return {"universe_file": path}
 
 
-def start_of(text: str) -> int:
+def start_of(text: str, *, of_tape: bool = False) -> int:
     """``--date``: a day, or a day and a time in India; nanoseconds UTC.
 
+    A tape may be older than the calendar; a market that is made up lives by it.
+
     Raises:
-        InvalidValue: no such date.
+        InvalidValue: no such date, or none that the calendar knows.
     """
+    from patang.rules.calendar import Calendar, OutsideCalendar
     from patang.rules.ist import at_ist
 
     try:
@@ -85,7 +96,35 @@ def start_of(text: str) -> int:
             f"{text!r} is no date.",
             "Write 2026-11-19, or 2026-11-19T09:00:00 for a time in India.",
         ) from None
+    try:
+        if not of_tape:
+            Calendar.load(Exchange.NSE).session(day)
+    except OutsideCalendar as error:
+        raise InvalidValue("--date", error.cause, error.remedy) from None
     return at_ist(day, at.hour, at.minute, at.second)
+
+
+def clock_in_words(now_ns: int, speed: float) -> str:
+    """What a world's clock shows and how fast it goes, for the eye.
+
+    ``now_ns`` is in nanoseconds UTC, shown in India's time; ``speed`` is market seconds per second.
+    """
+    from patang.rules.calendar import Calendar, OutsideCalendar
+    from patang.rules.ist import format_ist, ist_date
+
+    day = ist_date(now_ns)
+    try:
+        trades = Calendar.load(Exchange.NSE).session(day) is not None
+    except OutsideCalendar:
+        trades = True  # a tape may be older than the calendar
+    if speed == 0:
+        pace = "standing still"
+    elif speed == 1:
+        pace = "at the pace of real time"
+    else:
+        pace = f"{speed:g} times real time"
+    closed = "" if trades else " (no trading)"
+    return f"{day:%A} {format_ist(now_ns)} IST{closed}, {pace}"
 
 
 def users_of(text: str) -> "tuple[SandboxUser, ...]":
@@ -100,7 +139,12 @@ def users_of(text: str) -> "tuple[SandboxUser, ...]":
     path = Path(text)
     if path.suffix in (".toml", ".json"):
         return read_users(path)
-    return parse_users(text)
+    try:
+        return parse_users(text)
+    except InvalidValue as error:
+        raise InvalidValue(
+            "--users", error.cause, "Write AB1234,CD5678=250000, or the path of a users.toml."
+        ) from None
 
 
 def tls_folder() -> Path:

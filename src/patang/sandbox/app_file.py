@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from patang.domain.errors import PatangError
-from patang.sandbox.apps import AppSettings
+from patang.sandbox.apps import AppKind, AppSettings
 
 
 class AppFileInvalid(PatangError):
@@ -25,7 +25,8 @@ class AppFileInvalid(PatangError):
 
     def __init__(self, cause: str) -> None:
         fields = ", ".join(AppSettings.__struct_fields__)
-        super().__init__(cause, f"Give [[apps]] tables of {fields}.")
+        kinds = " or ".join(AppKind)
+        super().__init__(cause, f"Give [[apps]] tables of {fields}; a kind is {kinds}.")
 
 
 class _AppFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

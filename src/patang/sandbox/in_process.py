@@ -48,7 +48,8 @@ def stepped(**changes: Any) -> SandboxSettings:
     """
     unknown = sorted(set(changes) - set(SandboxSettings.__struct_fields__))
     if unknown:
-        raise InvalidValue(unknown[0], "is no setting of a sandbox.")
+        known = ", ".join(SandboxSettings.__struct_fields__)
+        raise InvalidValue(unknown[0], "is no setting of a sandbox.", f"There are {known}.")
     fields: dict[str, Any] = {"speed": 0.0, "rate_limits": False}
     return SandboxSettings(**(fields | changes))
 

@@ -69,7 +69,8 @@ async def serve(
             world.start_clock()
             ready = describe(world, root, control)
             if certificate:
-                ready = msgspec.structs.replace(ready, certificate=str(certificate.certificate))
+                path = str(certificate.certificate.absolute())
+                ready = msgspec.structs.replace(ready, certificate=path)
             if ready_file:
                 ready_file.publish(ready)
             if on_ready:

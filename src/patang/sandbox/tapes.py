@@ -182,7 +182,13 @@ class _Reading:
         """Whether the rows are bars; raises ``TapeError`` for columns that are missing."""
         time_field = next((name for name in _TIME_NAMES if name in columns), None)
         if time_field is None:
-            raise TapeError(self._path, None, "time", "there is no such column.")
+            raise TapeError(
+                self._path,
+                None,
+                "time",
+                "there is no such column.",
+                "Name the columns in the first line; docs/sandbox.md shows a tape.",
+            )
         self._time_field = time_field
         if "instrument" not in columns and self._spec.instrument is None:
             raise TapeError(

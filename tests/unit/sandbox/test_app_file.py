@@ -46,6 +46,7 @@ def test_a_file_that_cannot_be_is_refused_by_its_field(tmp_path, text, named):
         read_apps(path)
     assert named in str(caught.value)
     assert str(path) in str(caught.value)
+    assert "connect or personal" in caught.value.remedy
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
