@@ -1,0 +1,1 @@
+"""The order gateway: many clients trade one account through the one host that may."""
