@@ -8,20 +8,23 @@ of an order leaves before its intent is durable.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from patang.brokers.port import Broker
 from patang.domain.enums import Trust
 from patang.domain.errors import InvalidValue, PatangError
 from patang.domain.market import NS_PER_SECOND
 from patang.domain.messages import (
+    AlarmRaised,
     AnyCommand,
     AnyEvent,
     CancelOrder,
     Effect,
+    OperatorHalted,
     ReconcileStarted,
     RunStarted,
     RunStopped,
+    StrategyOverran,
     SubmitOrder,
     TimerFired,
 )
@@ -31,10 +34,12 @@ from patang.runtime.clocks import sleep_until
 from patang.runtime.inbox import Inbox
 from patang.runtime.snapshots import Snapshots
 from patang.runtime.turns import take_turn
-from patang.storage.journal import Head
+from patang.storage.journal import Head, JournalError
 from patang.storage.writer import JournalWriter
 
 _FLUSH_INTERVAL_S = 0.05
+_LAST_CANCELS_S = 10.0
+_DISK_FULL = "the disk is full: only cancels and exits are still journaled; free some space"
 _TRUST_LOOK_S = 1.0
 _RECONCILE_PAUSE_S = (1.0, 30.0)
 
@@ -54,6 +59,15 @@ class Projection(Protocol):
 
         The cause is the tick, timer or order event whose turn decided it.
         """
+        ...
+
+
+@runtime_checkable
+class HearsAlarms(Protocol):
+    """A projection that also hears what no journal row can say, because the journal failed."""
+
+    def on_alarm(self, alarm: AlarmRaised) -> None:
+        """The run ends now; a person should look."""
         ...
 
 
@@ -89,6 +103,7 @@ class Node:
         self.clock = clock
         self.snapshots = Snapshots()
         self._engine = engine
+        engine.host.meter = time.monotonic_ns
         self._broker = broker
         self._reconcile_first = reconcile_first
         self._journal = journal
@@ -110,13 +125,16 @@ class Node:
         """Take turns until the run is stopped; seal the journal and return its head.
 
         Raises:
-            JournalError: the journal could not be written; nothing was sent after that.
+            JournalError: the journal could not be written; nothing was sent after that but
+                cancels of orders that open positions.
             PatangError: what a feeder or the broker raised.
         """
         self._begin()
         try:
             await self._run_tasks(feeders)
         except* PatangError as failures:
+            if self._journal.failure is not None:
+                await self._leave_the_market(self._journal.failure)
             # One cause, one line for the reader; the rest of the group fell with it.
             raise _first_leaf(failures) from failures
         self._journal.seal(self._engine.state_hash())
@@ -169,8 +187,21 @@ class Node:
                 self._effects.put_nowait((effects, arrived_ns))
             if isinstance(event, RunStopped):
                 return
+            self._report_overruns()
             if effects:
                 await asyncio.sleep(0)  # let the outbox start its sync before the next turn
+
+    def _report_overruns(self) -> None:
+        """What strategies took too long for becomes an event, so that a replay counts it too."""
+        for slow in self._engine.host.take_overruns():
+            self.post(
+                StrategyOverran(
+                    at_ns=self.clock.now_ns(),
+                    strategy=slow.strategy,
+                    callback=slow.callback,
+                    took_ns=slow.took_ns,
+                )
+            )
 
     async def _send(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -188,9 +219,44 @@ class Node:
                 self._effects.task_done()
 
     async def _flush(self) -> None:
+        is_told = False
         while True:
             await self._journal.sync()
+            if self._journal.is_short and not is_told:
+                is_told = True
+                halt = OperatorHalted(at_ns=self.clock.now_ns(), by="patang", reason=_DISK_FULL)
+                self.post(halt)
             await asyncio.sleep(_FLUSH_INTERVAL_S)
+
+    async def _leave_the_market(self, error: JournalError) -> None:
+        """Nothing can be journaled any more: withdraw what could still open a position, and tell.
+
+        A cancel needs no journal to be safe; the next start learns of it from the broker's books.
+        """
+        entries = [
+            CancelOrder(
+                intent_id=order.intent.intent_id, order_id=order.order_id, reason="journal failed"
+            )
+            for order in self._engine.ledger.live_orders()
+            if order.order_id is not None and not order.intent.reduces and not order.status.is_done
+        ]
+        try:
+            async with asyncio.timeout(_LAST_CANCELS_S), asyncio.TaskGroup() as group:
+                for cancel in entries:
+                    group.create_task(self._broker.submit(cancel), name="last cancel")
+            done = f"{len(entries)} entry orders were asked to end"
+        except TimeoutError:
+            done = f"{len(entries)} entry orders could not all be asked to end"
+        held = [f"{p.instrument} {p.quantity}" for p in self._engine.portfolio.positions()]
+        left = ", ".join(each for each in held if not each.endswith(" 0")) or "none"
+        alarm = AlarmRaised(
+            severity="critical",
+            code="JOURNAL_FAILED",
+            message=f"{error.cause} Nothing is sent any more; {done}; positions left: {left}.",
+        )
+        for projection in self._projections:
+            if isinstance(projection, HearsAlarms):
+                projection.on_alarm(alarm)
 
     async def _keep_snapshots(self) -> None:
         await self.snapshots.run(self._engine, self._journal, lambda: not len(self.inbox))

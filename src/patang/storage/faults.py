@@ -1,6 +1,7 @@
 """Everything that can be wrong with a journal, each in one line with its remedy."""
 
 import errno
+import shutil
 import sqlite3
 from enum import StrEnum
 from pathlib import Path
@@ -93,16 +94,37 @@ def from_os_error(path: Path, doing: str, error: OSError) -> JournalError:
     return JournalError(path, f"Cannot {doing} journal {path}: {reason}.", remedy)
 
 
+# What SQLite says when it could not make a file longer; a failed sync is not among them.
+_NO_ROOM = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP)
+_ROOM_BYTES = 1 << 20
+
+
+def is_full(path: Path, error: sqlite3.Error) -> bool:
+    """Whether SQLite found no room to write, in whichever of its words."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF == sqlite3.SQLITE_FULL:
+        return True
+    return code in _NO_ROOM and _free_bytes(path) < _ROOM_BYTES
+
+
+def _free_bytes(path: Path) -> int:
+    try:
+        return shutil.disk_usage(path.parent).free
+    except OSError:
+        return _ROOM_BYTES
+
+
 def from_sqlite_error(path: Path, doing: str, error: sqlite3.Error) -> JournalError:
     """What SQLite reported, in words; damage becomes ``JournalCorrupt``."""
+    if is_full(path, error):
+        cause = f"Cannot {doing} journal {path}: the disk is full."
+        return JournalError(path, cause, "Free some disk space; rows up to the last sync are safe.")
     # Extended codes keep the primary one in the low byte; Python's own errors carry none.
     match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:
         case sqlite3.SQLITE_NOTADB:
             return JournalCorrupt(path, Fault.NOT_A_JOURNAL, "the file is not an SQLite database.")
         case sqlite3.SQLITE_CORRUPT:
             return JournalCorrupt(path, Fault.DAMAGED_FILE, f"{error}.")
-        case sqlite3.SQLITE_FULL:
-            remedy = "Free some disk space; rows up to the last sync are safe."
         case sqlite3.SQLITE_IOERR:
             remedy = "Check the disk; rows up to the last sync are safe."
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:

@@ -128,6 +128,11 @@ class Journal:
         """Why the journal stopped taking rows, or None."""
         return self._failure
 
+    @property
+    def is_short(self) -> bool:
+        """Whether the disk is full and rows go to the room that was kept: end what is open."""
+        return isinstance(self._store, JournalFile) and self._store.is_short
+
     def append(self, kind: str, payload: bytes) -> Row:
         """Add a row to the chain, in memory until the next ``sync``.
 

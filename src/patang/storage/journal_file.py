@@ -2,7 +2,8 @@
 
 A finished journal is one file in rollback mode, so it can be copied, mailed and read from a folder
 that cannot be written. While it is open, or after a crash, its ``-wal`` file is a part of it, and
-beside one that can be continued stand its head (``.head``) and perhaps a snapshot.
+beside one that can be continued stand its head (``.head``) and perhaps a snapshot. While it is open
+some room on the disk is kept for it (``.reserve``).
 """
 
 import contextlib
@@ -12,7 +13,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from patang.storage.chain import SEAL, START, Head, Row
-from patang.storage.faults import JournalError, JournalLocked, from_os_error, from_sqlite_error
+from patang.storage.faults import (
+    JournalError,
+    JournalLocked,
+    from_os_error,
+    from_sqlite_error,
+    is_full,
+)
 from patang.storage.lock import FileLock, LockHeld
 from patang.storage.reading import (
     APPLICATION_ID,
@@ -21,6 +28,7 @@ from patang.storage.reading import (
     check_header,
     read_journal,
 )
+from patang.storage.reserve import Reserve
 from patang.storage.snapshot_file import remove_snapshot
 from patang.storage.witness import Witness
 
@@ -32,14 +40,25 @@ class JournalFile:
     """An open journal file that holds the writer's lock; build it with the class methods."""
 
     def __init__(
-        self, path: Path, connection: sqlite3.Connection, lock: FileLock, witness: Witness
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        lock: FileLock,
+        witness: Witness,
+        reserve: Reserve,
     ) -> None:
         self.path: Path | None = path
         self._path = path
         self._connection = connection
         self._lock = lock
         self._witness = witness
+        self._reserve = reserve
         self._is_sealed = False
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the disk was found full, so that rows go to the room that was kept free."""
+        return not self._reserve.is_held
 
     @classmethod
     def create(cls, path: Path) -> "JournalFile":
@@ -48,11 +67,12 @@ class JournalFile:
         try:
             _create_private(path)
             try:
-                witness = _witness(path, START)
+                witness, reserve = _beside(path, START, is_new=True)
                 try:
                     connection = _connect(path)
                 except BaseException:
                     witness.remove()
+                    reserve.give_up()
                     raise
             except BaseException:
                 path.unlink(missing_ok=True)  # ours, and still without rows
@@ -60,7 +80,7 @@ class JournalFile:
         except BaseException:
             lock.release()
             raise
-        return cls(path, connection, lock, witness)
+        return cls(path, connection, lock, witness, reserve)
 
     @classmethod
     def open_existing(cls, path: Path) -> tuple["JournalFile", Head]:
@@ -70,36 +90,51 @@ class JournalFile:
         try:
             # Read first: a journal that is refused keeps every byte as it is.
             head = _head_to_continue(path)
-            witness = _witness(path, head)
+            witness, reserve = _beside(path, head, is_new=False)
             try:
                 connection = _connect(path)
             except BaseException:
                 witness.close()
+                reserve.give_up()
                 raise
         except BaseException:
             lock.release()
             raise
-        return cls(path, connection, lock, witness), head
+        return cls(path, connection, lock, witness, reserve), head
 
     def write(self, rows: Sequence[Row]) -> None:
         """Insert the rows in one transaction, durable on return; raises ``JournalError``."""
         values = [(row.sequence, row.kind, row.payload, row.hash) for row in rows]
-        connection = self._connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_INSERT, values)
-            connection.execute("COMMIT")
+            self._commit(values)
         except sqlite3.Error as error:
-            # SQLite has often rolled back already; what is left is rolled back at close.
-            with contextlib.suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-            raise from_sqlite_error(self._path, "write", error) from error
+            if not (self._reserve.is_held and is_full(self._path, error)):
+                raise from_sqlite_error(self._path, "write", error) from error
+            # A full disk leaves nothing behind in the file, unlike a failed sync: with the kept
+            # room given up, the same rows can be tried once more.
+            self._reserve.give_up()
+            try:
+                self._commit(values)
+            except sqlite3.Error as again:
+                raise from_sqlite_error(self._path, "write", again) from again
         last = rows[-1]
         self._is_sealed = last.kind == SEAL
         try:
             self._witness.note(Head(last.sequence, last.hash))
         except OSError as error:
             raise from_os_error(self._path, "write the head beside", error) from error
+
+    def _commit(self, values: list[tuple[int, str, bytes, bytes]]) -> None:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(_INSERT, values)
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            # SQLite has often rolled back already; what is left is rolled back at close.
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
 
     def rows(self) -> Iterator[Row]:
         """The synced rows, through a reader of their own."""
@@ -122,6 +157,7 @@ class JournalFile:
                 self._lock.release()
 
     def _tidy(self) -> None:
+        self._reserve.give_up()
         if not self._is_sealed:
             self._witness.close()
             return
@@ -146,13 +182,22 @@ def _lock(path: Path, doing: str) -> FileLock:
         raise from_os_error(path, doing, error) from error
 
 
-def _witness(path: Path, head: Head) -> Witness:
+def _beside(path: Path, head: Head, *, is_new: bool) -> tuple[Witness, Reserve]:
+    """What stands beside a journal that is written."""
+    reserve = Reserve(path)
     try:
+        try:
+            reserve.take()
+        except OSError:
+            # No run begins without room for its end; one that is under way has to end anyhow.
+            if is_new:
+                raise
         witness = Witness(path)
         witness.note(head)
     except OSError as error:
-        raise from_os_error(path, "write the head beside", error) from error
-    return witness
+        reserve.give_up()
+        raise from_os_error(path, "keep room beside", error) from error
+    return witness, reserve
 
 
 def _create_private(path: Path) -> None:

@@ -49,6 +49,11 @@ class JournalWriter:
         """Why the journal stopped taking rows, or None."""
         return self._journal.failure
 
+    @property
+    def is_short(self) -> bool:
+        """Whether the disk is full and rows go to the room that was kept for the end."""
+        return self._journal.is_short
+
     def append(self, kind: str, payload: bytes) -> Row:
         """Add a row, in memory until synced. Raises as ``Journal.append`` does."""
         return self._journal.append(kind, payload)

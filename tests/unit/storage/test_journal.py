@@ -91,7 +91,9 @@ def test_only_the_owner_may_read_the_files_of_a_journal(path: Path) -> None:
         journal.sync()
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
 
-    assert set(modes) == {path.name + suffix for suffix in ("", "-wal", "-shm", ".lock", ".head")}
+    assert set(modes) == {
+        path.name + suffix for suffix in ("", "-wal", "-shm", ".lock", ".head", ".reserve")
+    }
     assert set(modes.values()) == {0o600}
 
 
