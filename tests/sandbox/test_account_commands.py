@@ -106,6 +106,15 @@ def toy(patang: Patang, sandbox) -> str:
     return "toy"
 
 
+def test_a_sandbox_with_a_certificate_is_trusted_by_its_ready_file(patang, start_sandbox, tmp_path):
+    secure = start_sandbox(speed=0, rate_limits=False, tls_folder=str(tmp_path / "tls"))
+    option = ("--sandbox", str(secure.ready_path))
+    shown = patang("quote", "NSE:INFY", *option, "-o", "json")
+    assert shown.returncode == 0, shown.stderr
+    assert "2026-11-19 09:20:00 IST" in shown.stderr
+    assert patang("status", *option).returncode == 0
+
+
 def redirected(sandbox, user: str = "AB1234") -> str:
     """The address that a browser ends on, without the state that only the login knows."""
     return requests.get(

@@ -19,6 +19,7 @@ from patang.domain.errors import InvalidValue, PatangError
 from patang.domain.secret import Secret
 from patang.kite import Kite, Request, SystemClock, Timeouts, TokenException
 from patang.kite.saved import SavedAccount, SessionEnded, saved_account
+from patang.kite.transport import NetworkSettings
 from patang.rules.ist import format_ist
 from patang.sandbox.ready import ClockReading, Ready
 from patang.storage.key_chain import KeyChain
@@ -98,6 +99,7 @@ def choose(options: AccountOptions | None) -> SavedAccount:
         environment=environment,
         usual_token=Secret(ready.users[0].access_token) if ready.users else None,
         usual_secret=Secret(ready.api_secret),
+        network=NetworkSettings(certificate=ready.certificate),
     )
 
 
@@ -112,7 +114,7 @@ async def opened(options: AccountOptions | None) -> AsyncIterator[Account]:
     target = choose(options)
     async with target.kite(target.access_token(SystemClock())) as kite:
         try:
-            yield Account(target=target, kite=kite, now_ns=await venue_now_ns(target.profile))
+            yield Account(target=target, kite=kite, now_ns=await venue_now_ns(target))
         except TokenException as error:
             raise SessionEnded(
                 f"{target.profile.root} refuses the session of {target.name}: {error.message}",
@@ -120,15 +122,15 @@ async def opened(options: AccountOptions | None) -> AsyncIterator[Account]:
             ) from error
 
 
-async def venue_now_ns(profile: Profile) -> int | None:
+async def venue_now_ns(target: SavedAccount) -> int | None:
     """The time where the account trades: this machine's, or the sandbox's own; else None."""
-    if profile.mode is Mode.LIVE:
+    if target.profile.mode is Mode.LIVE:
         return SystemClock().now_ns()
     from patang.kite.aiohttp_transport import AiohttpTransport
 
-    transport = AiohttpTransport()
+    transport = AiohttpTransport(target.network)
     try:
-        return await _sandbox_now_ns(transport, profile.root)
+        return await _sandbox_now_ns(transport, target.profile.root)
     finally:
         await transport.close()
 
@@ -170,4 +172,5 @@ def _sandbox_profile(path: Path, ready: Ready) -> tuple[str, Profile]:
         )
     except ValidationError as error:
         raise first_failure(error, str(path)) from None
-    return f"sandbox-{urlsplit(profile.root).port or 80}", profile
+    parts = urlsplit(profile.root)
+    return f"sandbox-{parts.port or (443 if parts.scheme == 'https' else 80)}", profile

@@ -68,7 +68,7 @@ async def status(
 async def _look(target: SavedAccount, *, offline: bool) -> Status:
     is_valid, user_id, reason = None, None, None
     session = target.saved_session()
-    now_ns = None if offline else await venue_now_ns(target.profile)
+    now_ns = None if offline else await venue_now_ns(target)
     try:
         token = target.access_token(SystemClock())
         if not offline:

@@ -7,6 +7,7 @@ the requests on the server's side.
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from patang.domain.errors import InvalidValue
 from patang.kite.errors import ConnectFailed, ReplyLost
 from patang.kite.socket import HandshakeRefused, SocketClosed
 from patang.kite.transport import NetworkSettings, Request, Response, Timeouts
@@ -50,6 +52,7 @@ class AiohttpTransport:
         Raises:
             ConnectFailed: no connection was made, so the server saw nothing.
             ReplyLost: the server may have seen the request; its answer did not arrive whole.
+            InvalidValue: the certificate to trust cannot be read; nothing was sent.
         """
         session = self._opened()
         try:
@@ -84,11 +87,26 @@ class AiohttpTransport:
                 connector=_CleanConnector(
                     limit=self._settings.max_connections,
                     keepalive_timeout=self._settings.keep_alive_s,
+                    ssl=_trust(self._settings.certificate),
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 middlewares=(_once,),
             )
         return self._session
+
+
+def _trust(certificate: str | None) -> ssl.SSLContext | bool:
+    """What verifies a server: this PEM file alone, or (True) what the machine trusts."""
+    if certificate is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=certificate)
+    except OSError as error:  # of the file, or of what it holds
+        raise InvalidValue(
+            "network.certificate",
+            f"cannot use {certificate}: {error.strerror or type(error).__name__}.",
+            "Name a PEM file that can be read.",
+        ) from error
 
 
 class _CleanConnector(aiohttp.TCPConnector):

@@ -14,6 +14,7 @@ from patang.domain.secret import Secret
 from patang.kite.client import Kite
 from patang.kite.clock import Clock, SystemClock
 from patang.kite.login import Login
+from patang.kite.transport import NetworkSettings
 from patang.rules.ist import format_ist
 from patang.storage.key_chain import KeyChain
 from patang.storage.vault import SavedApiSecret, SavedSession, Vault
@@ -26,7 +27,8 @@ class SessionEnded(PatangError):
 class SavedAccount(msgspec.Struct, frozen=True, kw_only=True):
     """A profile and where its secrets are kept. ``option`` names it on a command line.
 
-    ``usual_token`` and ``usual_secret`` serve where nothing was kept: a sandbox tells its own.
+    ``usual_token`` and ``usual_secret`` serve where nothing was kept: a sandbox tells its own, and
+    by ``network`` what certificate to trust.
     """
 
     name: str
@@ -37,6 +39,7 @@ class SavedAccount(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
     usual_token: Secret | None = None
     usual_secret: Secret | None = None
+    network: NetworkSettings = NetworkSettings()
 
     @property
     def how_to_log_in(self) -> str:
@@ -46,7 +49,13 @@ class SavedAccount(msgspec.Struct, frozen=True, kw_only=True):
     def kite(self, access_token: Secret | None) -> Kite:
         """A client of this account; close it."""
         profile = self.profile
-        return Kite(profile.api_key, access_token, profile.root, login_root=profile.login_url)
+        return Kite(
+            profile.api_key,
+            access_token,
+            profile.root,
+            login_root=profile.login_url,
+            network=self.network,
+        )
 
     def saved_session(self) -> SavedSession | None:
         """The session that was kept, if it is of this app and server; raises as ``Vault``."""

@@ -37,6 +37,8 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``keep_alive_s`` is how long an idle connection stays open. ``proxy`` is the ``http://`` address
     of a proxy; what stands before an ``@`` in it are its credentials, and never shown.
+    ``certificate`` is a PEM file of the only certificates to trust, as a sandbox names one in its
+    ready file; without it those of the machine are.
 
     Raises:
         InvalidValue: a number out of range, or a proxy that is no address.
@@ -45,6 +47,7 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int = 32
     keep_alive_s: float = 30.0
     proxy: Secret | None = None
+    certificate: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_connections <= 1_000:

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from patang.domain.errors import InvalidValue
 from patang.kite import ConnectFailed, NetworkSettings, ReplyLost, Request, Secret, Timeouts
 from patang.kite.aiohttp_transport import AiohttpTransport
 
@@ -169,3 +170,13 @@ async def test_the_pool_is_as_large_as_it_is_told_and_idle_connections_end(scrip
     await transport.send(a_request(scripted.root))
     assert scripted.connections == 3
     await transport.close()
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+async def test_a_certificate_that_cannot_be_used_is_named_before_anything_is_sent(tmp_path, text):
+    path = tmp_path / "certificate.pem"
+    if text is not None:
+        path.write_text(text)
+    transport = AiohttpTransport(NetworkSettings(certificate=str(path)))
+    with pytest.raises(InvalidValue, match=r"network\.certificate.*certificate\.pem"):
+        await transport.send(a_request("https://127.0.0.1:1"))
