@@ -11,7 +11,7 @@ import pytest
 
 import patang
 from patang.cli.exits import Exit
-from patang.engine.risk import Refusal
+from patang.engine.refusals import Refusal
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
