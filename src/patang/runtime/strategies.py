@@ -38,8 +38,12 @@ def _load(spec: StrategySpec) -> Strategy:
         )
     try:
         return strategy_class(**spec.parameters)
-    except (MissingExtra, InvalidValue):
+    except MissingExtra:
         raise
+    except InvalidValue as error:
+        told = error.cause.removeprefix(f"{error.field}: ")
+        named = f"strategies.{spec.name}.{error.field}"
+        raise InvalidValue(named, told, error.remedy) from error
     except Exception as error:
         raise InvalidValue(
             field, f"it cannot be made: {_told(error)}", "Every parameter needs a fitting value."
