@@ -29,6 +29,7 @@ from patang.domain.messages import (
     TimerFired,
 )
 from patang.engine.engine import Engine
+from patang.engine.risk import TradingState
 from patang.kite.clock import Clock
 from patang.runtime.clocks import sleep_until
 from patang.runtime.inbox import Inbox
@@ -106,6 +107,7 @@ class Node:
         engine.host.meter = time.monotonic_ns
         self._broker = broker
         self._reconcile_first = reconcile_first
+        self._are_entries_allowed = True
         self._journal = journal
         self._projections = tuple(projections)
         self._effects: asyncio.Queue[tuple[list[Effect], int]] = asyncio.Queue()
@@ -130,6 +132,7 @@ class Node:
             PatangError: what a feeder or the broker raised.
         """
         self._begin()
+        self._follow_halt()
         try:
             await self._run_tasks(feeders)
         except* PatangError as failures:
@@ -178,6 +181,7 @@ class Node:
                 continue
             event, arrived_ns = taken
             commands = take_turn(self._engine, self._journal.append, event)
+            self._follow_halt()
             for projection in self._projections:
                 projection.on_turn(self._journal.head.sequence, event, commands)
             effects: list[Effect] = [
@@ -202,6 +206,13 @@ class Node:
                     took_ns=slow.took_ns,
                 )
             )
+
+    def _follow_halt(self) -> None:
+        """What was decided before a halt and still waits for its turn must not leave after it."""
+        is_active = self._engine.risk.state is TradingState.ACTIVE
+        if is_active is not self._are_entries_allowed:
+            self._are_entries_allowed = is_active
+            self._broker.allow_entries(is_active)
 
     async def _send(self, group: asyncio.TaskGroup) -> None:
         while True:
