@@ -18,9 +18,7 @@ import msgspec
 from patang.domain.enums import (
     Exchange,
     InstrumentType,
-    OrderType,
     Product,
-    Validity,
     Variety,
 )
 from patang.domain.instrument import Instrument
@@ -244,22 +242,6 @@ def amo_window(exchange: Exchange | str, on: date) -> AfterMarket | None:
     return AfterMarket(opens=opens, closes=time(closes // 60, closes % 60))
 
 
-def amo_release(
-    exchange: Exchange | str,
-    order_type: OrderType,
-    validity: Validity = Validity.DAY,
-    disclosed_quantity: int = 0,
-) -> time:
-    """When a waiting after-market order goes to the exchange on the next trading day, IST.
-
-    Source: support.zerodha.com, AMO (2025).
-    """
-    row = _after_market(Exchange(exchange))
-    is_stop = order_type in (OrderType.SL, OrderType.SL_M)
-    is_special = is_stop or validity is not Validity.DAY or disclosed_quantity > 0
-    return row.sent_special if is_special else row.sent
-
-
 def amo_release_times(exchange: Exchange | str) -> tuple[time, ...]:
     """All times at which after-market orders go to the exchange, in order, IST."""
     row = _after_market(Exchange(exchange))
@@ -321,7 +303,6 @@ __all__ = [
     "GttLimits",
     "Range",
     "RuleUnknown",
-    "amo_release",
     "amo_release_times",
     "amo_window",
     "automatic_protection",

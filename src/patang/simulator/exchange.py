@@ -1,7 +1,7 @@
 """The exchange and the broker before it: accounts, checks, books, and the life of every order."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from patang.domain.enums import Exchange as ExchangeName
@@ -18,7 +18,6 @@ from patang.simulator.accounts.marks import Marks
 from patang.simulator.accounts.position import AccountPosition
 from patang.simulator.agenda import Agenda
 from patang.simulator.book import Resting
-from patang.simulator.day.settlement import DAY_ENDS_NS, is_trading_day, settle_day
 from patang.simulator.desk import OrderDesk
 from patang.simulator.errors import Refused, Rejection
 from patang.simulator.identifiers import OrderIds
@@ -71,7 +70,6 @@ class Exchange:
         """Prices and contracts, as accounts see them."""
         self.back_office = BackOffice(self._accounts, self.marks)
         """Everything of the accounts that is no order: conversions, charges, ledgers."""
-        self._settled_on: date | None = None
         self._lifecycle = Lifecycle(
             Venues(
                 (Venue(one, _previous_close(one, previous_closes)) for one in instruments),
@@ -297,63 +295,35 @@ class Exchange:
         it is closed, unless it has been. Orders and trades of the day are gone afterwards. Days
         without trading close nothing; their interest comes with the next one.
         """
-        on = self._last_day_of_trading(at_ns)
-        before = self._settled_on or on - timedelta(days=1)
-        if on <= before:
-            # A commodity may end on a day without shares, and nobody need have traded it then.
-            on = self.back_office.last_expiry(ist_date(at_ns))
-        if on <= before:
-            return
-        lacking: list[InstrumentId] = []
-        for account in self._accounts.values():
-            lacking += settle_day(
-                account,
-                self.marks,
-                self.closing_price,
-                on,
-                days=(on - before).days,
-                delivers=is_trading_day(on),
-            )
-        self.back_office.hold_auctions(lacking)
-        self._settled_on = on
-        self.marks.forget_contracts()
-
-    def _last_day_of_trading(self, rolls_ns: int) -> date:
-        """The last day before a roll with trading: of shares, or of whatever a user traded."""
-        on = ist_date(rolls_ns - DAY_ENDS_NS - 1)
-        traded_ns = [one.trades[-1].time_ns for one in self._accounts.values() if one.trades]
-        earliest = ist_date(max(traded_ns)) if traded_ns else on - timedelta(days=14)
-        while on > earliest and not is_trading_day(on):
-            on -= timedelta(days=1)
-        return on
+        self.back_office.settle(at_ns, self.closing_price)
 
     def orders(self, user_id: str) -> list[SimOrder]:
         """All orders of the day, oldest first."""
-        return list(self._account(user_id).orders.values())
+        return list(self.back_office.account(user_id).orders.values())
 
     def order(self, user_id: str, order_id: str) -> SimOrder:
         """One order; raises ``Refused`` when the user has none of that id."""
-        order = self._account(user_id).orders.get(order_id)
+        order = self.back_office.account(user_id).orders.get(order_id)
         if order is None:
             raise Refused("OrderException", "Couldn't find that `order_id`.")
         return order
 
     def trades(self, user_id: str, order_id: str | None = None) -> list[SimTrade]:
         """All fills of the day, or one order's, oldest first."""
-        trades = self._account(user_id).trades
+        trades = self.back_office.account(user_id).trades
         return [one for one in trades if order_id is None or one.order_id == order_id]
 
     def positions(self, user_id: str) -> list[AccountPosition]:
         """One for each instrument and product traded today or carried in, flat ones too."""
-        return list(self._account(user_id).positions.values())
+        return list(self.back_office.account(user_id).positions.values())
 
     def holdings(self, user_id: str) -> list[Holding]:
         """Shares held since before today."""
-        return self._account(user_id).holding_rows()
+        return self.back_office.account(user_id).holding_rows()
 
     def funds(self, user_id: str) -> Funds:
         """The user's money at this moment."""
-        return self._account(user_id).funds()
+        return self.back_office.account(user_id).funds()
 
     def user_ids(self) -> tuple[str, ...]:
         """Everyone who has an account, oldest first."""
@@ -445,13 +415,6 @@ class Exchange:
 
     # --- what the day, the broker and the exchange do -------------------------------------------
 
-    def end_session(self, at_ns: int, ids: Iterable[InstrumentId] | None = None) -> None:
-        """Cancel every order that still rests: a DAY order ends with its session.
-
-        ``ids`` are the instruments whose session it is, None for all.
-        """
-        self.expire_orders(ids, at_ns)
-
     def expire_orders(
         self,
         instruments: Iterable[InstrumentId] | None,
@@ -460,6 +423,7 @@ class Exchange:
     ) -> None:
         """Cancel, at nobody's request, what rests in these instruments (in all, for None).
 
+        A DAY order ends so with its session.
         After-market orders that wait for their market stay.
         """
         at_ns = self.pass_time(at_ns)
@@ -568,7 +532,7 @@ class Exchange:
     def _start(self, user_id: str, at_ns: int) -> int:
         """What every request begins with; return the time it happens at."""
         at_ns = self.pass_time(at_ns)
-        self._account(user_id)
+        self.back_office.account(user_id)
         return at_ns
 
     def _finish(self) -> None:
@@ -591,14 +555,6 @@ class Exchange:
         if backdrop is None or self.floor.venues.peek(instrument) is not None:
             return None
         return None if backdrop.find(instrument) is None else backdrop
-
-    # --- checks that need the account -----------------------------------------------------------
-
-    def _account(self, user_id: str) -> Account:
-        account = self._accounts.get(user_id)
-        if account is None:
-            raise Refused("UserException", f"There is no account {user_id!r}.")
-        return account
 
 
 def _ignore(_: object) -> None:

@@ -210,7 +210,7 @@ def test_any_requests_leave_orders_money_and_shares_whole(script):
         check_orders(world)
     exchange = world.exchange
     exchange.mend(world.now + 1)
-    exchange.end_session(world.now + 2)
+    exchange.expire_orders(None, world.now + 2)
     for order in world.orders():
         assert order.status.is_done or order.status is KiteStatus.AMO_REQ_RECEIVED
     for one in LISTED:

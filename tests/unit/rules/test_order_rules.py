@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from patang.domain.enums import Exchange, InstrumentType, OrderType, Product, Validity, Variety
+from patang.domain.enums import Exchange, InstrumentType, Product, Variety
 from patang.domain.instrument import Instrument
 from patang.rules import order_rules as rules
 
@@ -188,14 +188,10 @@ def test_after_market_orders_are_taken_until_a_late_session_begins(exchange, on,
     assert rules.amo_window(exchange, on).closes == closes
 
 
-def test_after_market_orders_are_sent_by_kind():
-    assert rules.amo_release("NSE", OrderType.LIMIT) == time(9, 0)
-    assert rules.amo_release("NSE", OrderType.SL) == time(9, 15)
-    assert rules.amo_release("NSE", OrderType.LIMIT, Validity.IOC) == time(9, 15)
-    assert rules.amo_release("BSE", OrderType.LIMIT, disclosed_quantity=5) == time(9, 15)
-    assert rules.amo_release("NFO", OrderType.LIMIT) == time(9, 15)
-    assert rules.amo_release("MCX", OrderType.SL) == time(9, 0)
+def test_after_market_orders_are_sent_when_the_day_begins_and_when_trading_does():
     assert rules.amo_release_times("NSE") == (time(9, 0), time(9, 15))
+    assert rules.amo_release_times("NFO") == (time(9, 15),)
+    assert rules.amo_release_times("MCX") == rules.amo_release_times("CDS") == (time(9, 0),)
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_day_orders_end_with_the_session(desk):
     close = desk.now_ns + 10**12
     resting = desk.buy(5, "1490")
     stop = desk.sell(5, None, order_type=OrderType.SL_M, trigger_price="1480", market_protection=1)
-    desk.exchange.end_session(close)
+    desk.exchange.expire_orders(None, close)
     assert {resting.status.value, stop.status.value} == {"CANCELLED"}
     assert "end of the session" in resting.status_message
     assert desk.exchange.funds("buyer").margin_used == 0

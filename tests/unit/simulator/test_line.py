@@ -115,7 +115,7 @@ def test_order_that_arrives_after_the_close_is_rejected(desk):
 def test_end_of_the_day_ends_what_is_pending_too(desk):
     desk.exchange.cut(desk.now_ns)
     order = desk.buy(validity=Validity.TTL, validity_ttl=1)
-    desk.exchange.end_session(desk.now_ns)
+    desk.exchange.expire_orders(None, desk.now_ns)
     desk.exchange.mend(desk.now_ns)
     assert (order.status, order.cancelled_quantity) == (KiteStatus.CANCELLED, 10)
     assert desk.exchange.funds("buyer").margin_used == 0

@@ -1,7 +1,7 @@
 """What the broker does beside orders: conversions, authorisations, funds, charges, settlement."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -11,6 +11,7 @@ from patang.domain.errors import InvalidValue
 from patang.domain.instrument import InstrumentId
 from patang.domain.money import ZERO
 from patang.rules.charges import Charges
+from patang.rules.ist import ist_date
 from patang.rules.margins import is_derivative
 from patang.simulator.accounts import conversion, costs
 from patang.simulator.accounts.account import Account
@@ -19,6 +20,7 @@ from patang.simulator.accounts.holdings import Holding
 from patang.simulator.accounts.ledger import Entry
 from patang.simulator.accounts.marks import Marks
 from patang.simulator.accounts.position import AccountPosition, pays_in_full
+from patang.simulator.day.settlement import DAY_ENDS_NS, ClosingPrice, is_trading_day, settle_day
 from patang.simulator.errors import Refused
 
 FIRST_AUCTION = 2_001
@@ -31,6 +33,7 @@ class BackOffice:
         self._accounts = accounts
         self._marks = marks
         self._auctions: dict[InstrumentId, str] = {}
+        self._settled_on: date | None = None
 
     def account(self, user_id: str) -> Account:
         """A user's account; raises ``Refused`` when there is none."""
@@ -50,20 +53,6 @@ class BackOffice:
     def auctions(self) -> Mapping[InstrumentId, str]:
         """Auction numbers of the shares that somebody owed and did not deliver yesterday."""
         return self._auctions
-
-    def last_expiry(self, before: date) -> date:
-        """The last day before ``before`` on which a contract that somebody holds has ended.
-
-        ``date.min`` where nobody holds such a contract.
-        """
-        ends = [
-            self._marks.instrument(position.instrument).expiry
-            for account in self._accounts.values()
-            for position in account.positions.values()
-            if position.quantity
-        ]
-        ended = [end for end in ends if end is not None and end < before.isoformat()]
-        return date.fromisoformat(max(ended)) if ended else date.min
 
     def hold_auctions(self, lacking: Iterable[InstrumentId]) -> None:
         """Announce today's auctions, in place of yesterday's."""
@@ -230,3 +219,54 @@ class BackOffice:
     def ledger(self, user_id: str) -> tuple[Entry, ...]:
         """Everything that ever moved the account's opening balance, oldest first."""
         return tuple(self.account(user_id).ledger)
+
+    # --- the day's end ----------------------------------------------------------------------------
+
+    def settle(self, at_ns: int, closing_price: ClosingPrice) -> None:
+        """Close the accounts' day; ``at_ns`` is when the next one begins, as ``settle_day`` says.
+
+        The last trading day before is closed, unless it has been.
+        """
+        on = self._last_day_of_trading(at_ns)
+        before = self._settled_on or on - timedelta(days=1)
+        if on <= before:
+            # A commodity may end on a day without shares, and nobody need have traded it then.
+            on = self._last_expiry(ist_date(at_ns))
+        if on <= before:
+            return
+        lacking: list[InstrumentId] = []
+        for account in self._accounts.values():
+            lacking += settle_day(
+                account,
+                self._marks,
+                closing_price,
+                on,
+                days=(on - before).days,
+                delivers=is_trading_day(on),
+            )
+        self.hold_auctions(lacking)
+        self._settled_on = on
+        self._marks.forget_contracts()
+
+    def _last_day_of_trading(self, rolls_ns: int) -> date:
+        """The last day before a roll with trading: of shares, or of whatever a user traded."""
+        on = ist_date(rolls_ns - DAY_ENDS_NS - 1)
+        traded_ns = [one.trades[-1].time_ns for one in self._accounts.values() if one.trades]
+        earliest = ist_date(max(traded_ns)) if traded_ns else on - timedelta(days=14)
+        while on > earliest and not is_trading_day(on):
+            on -= timedelta(days=1)
+        return on
+
+    def _last_expiry(self, before: date) -> date:
+        """The last day before ``before`` on which a contract that somebody holds has ended.
+
+        ``date.min`` where nobody holds such a contract.
+        """
+        ends = [
+            self._marks.instrument(position.instrument).expiry
+            for account in self._accounts.values()
+            for position in account.positions.values()
+            if position.quantity
+        ]
+        ended = [end for end in ends if end is not None and end < before.isoformat()]
+        return date.fromisoformat(max(ended)) if ended else date.min

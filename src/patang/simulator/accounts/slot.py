@@ -99,11 +99,6 @@ class Slot:
         """Signed units of the position."""
         return self.position.quantity if self.position else 0
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing stands here."""
-        return self.position is None and not (self.buys.by_order or self.sells.by_order)
-
     def side(self, side: Side) -> Pledges:
         """The working orders of one side."""
         return self.buys if side is Side.BUY else self.sells

@@ -10,9 +10,8 @@ import msgspec
 
 from patang.simulator.book import Resting
 from patang.simulator.exchange import Exchange
+from patang.simulator.lifecycle import SELF_TRADE
 from patang.simulator.venue import Venue
-
-SELF_TRADE = "The rest of the order was cancelled: it would have traded with your own order."
 
 
 class Equilibrium(msgspec.Struct, frozen=True):

@@ -111,7 +111,7 @@ class TradingDay:
             self.bands.open_day(venue, at_ns)
         self._plan(ist_date(at_ns), at_ns)
         self.exchange.on_index = self._watch_index
-        _on_open(self.exchange, self.adopt)
+        self.exchange.floor.venues.on_open.append(self.adopt)
 
     def adopt(self, venue: Venue) -> None:
         """Let a venue that has just been opened stand where the others of its timetable do."""
@@ -513,13 +513,6 @@ def _has_expired(instrument: Instrument, on: date) -> bool:
 
 def _has_auction(session: Session) -> bool:
     return any(phase.kind is PhaseKind.AUCTION_REFERENCE for phase in session.phases)
-
-
-def _on_open(exchange: Exchange, adopt: Callable[[Venue], None]) -> None:
-    """Hear of venues that are opened later, where the floor opens any."""
-    listeners = getattr(exchange.floor.venues, "on_open", None)
-    if listeners is not None:
-        listeners.append(adopt)
 
 
 def _ignore(_venue: Venue, _at_ns: int) -> None:
