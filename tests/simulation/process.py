@@ -164,7 +164,8 @@ class Process:
         disk.process = self
         journal = Journal(disk, head)
         if head.sequence:
-            self.engine, self.journal = recovered(disk.rows(), journal)
+            taken_up = recovered(disk.rows(), journal)
+            self.engine, self.journal = taken_up.engine, taken_up.journal
         else:
             spec = world.spec()
             self.engine, self.journal = Engine(spec, load_strategies(spec.strategies)), journal
