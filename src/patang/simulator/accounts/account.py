@@ -153,10 +153,8 @@ class Account:
         if asked == pledge.asked and order.pending_quantity <= pledge.quantity:
             pledges.resize(order.order_id, order.pending_quantity)
         else:
-            pledges.resize(order.order_id, 0)
-            pledges.put(
-                order.order_id, self.pledge(slot, order.side, order.pending_quantity, asked)
-            )
+            self._pledge_anew(slot, order.side, order.order_id, order.pending_quantity, asked)
+        self._cover(slot, order.side)
         self._refresh(slot)
 
     def remove_working(self, order: SimOrder) -> None:
@@ -205,6 +203,8 @@ class Account:
         """A position was changed from outside: work out what it does to the totals."""
         slot = self.slot(instrument, product)
         self._rescan(slot)
+        for side in Side:
+            self._cover(slot, side)
         self._refresh(slot)
 
     def held(self, instrument: InstrumentId, product: Product) -> int:
@@ -431,6 +431,30 @@ class Account:
             exposure=max(after.exposure - before.exposure, ZERO),
             premium=price * quantity * contract.multiplier if paid else ZERO,
         )
+
+    def _pledge_anew(
+        self, slot: Slot, side: Side, order_id: str, quantity: int, asked: Decimal
+    ) -> None:
+        """Work out what a working order blocks, as if it were placed now."""
+        pledges = slot.side(side)
+        pledges.resize(order_id, 0)
+        pledges.put(order_id, self.pledge(slot, side, quantity, asked))
+
+    def _cover(self, slot: Slot, side: Side) -> None:
+        """Let exits with nothing left to close block what opening does, last placed first."""
+        pledges = slot.side(side)
+        if slot.rate is not None or not pledges.free:
+            return
+        group = self._groups[group_of(slot.instrument)].values()
+        held = sum(one.held for one in group if one.instrument.id == slot.instrument.id)
+        closable = max(-held * side.sign, 0)
+        if pledges.free <= closable:
+            return
+        for order_id, pledge in reversed(pledges.by_order.items()):
+            if pledge.quantity and not pledge.block:
+                self._pledge_anew(slot, side, order_id, pledge.quantity, pledge.asked)
+                if pledges.free <= closable:
+                    return
 
     def _rescan(self, slot: Slot) -> None:
         """Work out the margin of a contract's underlying after a trade."""

@@ -27,13 +27,16 @@ class Pledge(msgspec.Struct, eq=False):
 
 
 class Pledges:
-    """The working orders of one side, first placed first, with their running totals."""
+    """The working orders of one side, first placed first, with their running totals.
 
-    __slots__ = ("blocked", "by_order", "quantity", "value")
+    ``free`` counts the units of futures or options that block nothing, as they close a position.
+    """
+
+    __slots__ = ("blocked", "by_order", "free", "quantity", "value")
 
     def __init__(self) -> None:
         self.by_order: dict[str, Pledge] = {}
-        self.quantity = 0
+        self.quantity = self.free = 0
         self.value = ZERO
         self.blocked = ZERO
 
@@ -59,6 +62,8 @@ class Pledges:
             self.quantity += sign * pledge.quantity
             self.value += sign * pledge.quantity * pledge.price
             self.blocked += sign * pledge.quantity * pledge.block
+            if not pledge.block:
+                self.free += sign * pledge.quantity
 
 
 class Slot:

@@ -245,3 +245,20 @@ def test_an_authorisation_lapses_overnight_unless_it_was_given_in_the_evening(ca
 def test_more_than_is_held_cannot_be_authorised(careful):
     with pytest.raises(Refused, match="Invalid `quantity` 101"):
         careful.exchange.back_office.authorise("careful", {INFY: 101}, careful.now_ns)
+
+
+def test_an_exit_whose_position_is_gone_blocks_what_opening_does(house):
+    house.trade(CALL, 130, "150")
+    first = house.order("buyer", Side.SELL, CALL, 130, "155", Product.NRML)
+    house.order("seller", Side.BUY, CALL, 65, "155", Product.NRML)
+    # What is left of it closes what is left of the position.
+    assert (first.pending_quantity, house.funds().margin_used) == (65, 65 * D(150))
+    house.order("seller", Side.BUY, CALL, 65, "149", Product.NRML)
+    second = house.order("buyer", Side.SELL, CALL, 65, "149", Product.NRML)
+    assert second.pending_quantity == 0
+    naked = house.funds().margin_used
+    house.exchange.cancel("buyer", first.order_id, house.now_ns)
+    assert house.funds().margin_used == 0
+    again = house.order("buyer", Side.SELL, CALL, 65, "155", Product.NRML)
+    assert again.pending_quantity == 65
+    assert house.funds().margin_used == naked > 100_000
