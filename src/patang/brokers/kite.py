@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Self, assert_never
 
 from patang.brokers.kite_news import AccountNews
@@ -27,7 +27,7 @@ from patang.domain.order import Order, OrderIntent, OrderStatus
 from patang.kite.addresses import is_broker_root
 from patang.kite.client import Kite
 from patang.kite.clock import Clock
-from patang.kite.errors import OrderOutcomeUnknown
+from patang.kite.errors import OrderOutcomeUnknown, Withdrawn
 from patang.kite.feed_events import OrderUpdate
 from patang.kite.reconcile import LATER_READS_S, Fate, Search, Searches, Sought, look_for
 from patang.kite.windows import Lane
@@ -84,6 +84,7 @@ class KiteBroker:
         self._group: asyncio.TaskGroup | None = None
         self._background: list[asyncio.Task[None]] = []
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._are_entries_allowed = True
         self._intents: dict[str, OrderIntent] = {}
         self._searches = Searches()
         self._news = AccountNews(
@@ -145,6 +146,10 @@ class KiteBroker:
                 self._start(self._cancel(command), f"cancel-{command.order_id}", self._in_flight)
             case _:
                 assert_never(command)
+
+    def allow_entries(self, are_allowed: bool) -> None:
+        """Whether what opens a position may still leave; see ``Broker.allow_entries``."""
+        self._are_entries_allowed = are_allowed
 
     async def events(self) -> AsyncIterator[BrokerEvent]:
         """What happens to this account's orders, in the order it was learnt; ends on close."""
@@ -223,7 +228,9 @@ class KiteBroker:
         sent_ns = self._kite.governor.server_clock.earliest_ns(self._now())
         try:
             form = place_form(intent)
-            order_id = await self._kite.place(form, lane)
+            order_id = await self._kite.place(form, lane, is_wanted=self._wanted(intent))
+        except Withdrawn:
+            self._refused(intent, "HALTED", "halted while it waited for its turn; nothing left.")
         except InvalidValue as error:
             self._refused(intent, "InputException", str(error))
         except OrderOutcomeUnknown as error:
@@ -241,6 +248,9 @@ class KiteBroker:
         search = self._searches.begin(Sought.from_intent(intent, sent_ns))
         self._emit(OrderUnresolved(at_ns=self._now(), intent_id=intent.intent_id, reason=reason))
         self._start(self._resolve(intent, search), f"resolve-{intent.tag}", None)
+
+    def _wanted(self, intent: OrderIntent) -> Callable[[], bool] | None:
+        return None if intent.reduces else lambda: self._are_entries_allowed
 
     def _refused(self, intent: OrderIntent, code: str, message: str) -> None:
         self._emit(

@@ -106,6 +106,9 @@ class PaperBroker:
         """Send one command; see ``Broker.submit``."""
         self.execute(command, self._now_ns())
 
+    def allow_entries(self, are_allowed: bool) -> None:
+        """Orders never wait here: what was submitted has left."""
+
     async def events(self) -> AsyncIterator[BrokerEvent]:
         """What happens to this account's orders; see ``Broker.events``."""
         while True:

@@ -48,6 +48,13 @@ class Broker(Protocol):
         """
         ...
 
+    def allow_entries(self, are_allowed: bool) -> None:
+        """Say from now on whether orders that open or add to a position may leave.
+
+        Where not, those that still wait for their turn are refused with the code HALTED.
+        """
+        ...
+
     def events(self) -> AsyncIterator[BrokerEvent]:
         """What happens to this account's orders, in the order it was learnt."""
         ...

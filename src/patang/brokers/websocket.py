@@ -59,6 +59,8 @@ _ANSWER_WITHIN_S = 30.0
 
 DISCONNECTED = "GATEWAY_DISCONNECTED"
 """Code of an order that was refused here because there was no connection: nothing was sent."""
+HALTED = "HALTED"
+"""Code of an order that was still here when the run was halted."""
 EXPIRED = "GATEWAY_EXPIRED"
 """Code of an order that waited for a connection until its time to live was over."""
 NOT_RECEIVED = "GATEWAY_NOT_RECEIVED"
@@ -142,6 +144,7 @@ class WebSocketBroker:
         self._tasks: list[asyncio.Task[None]] = []
         self._events: asyncio.Queue[BrokerEvent | None] = asyncio.Queue(_MAX_EVENTS)
         self._pending: dict[str, _Pending] = {}
+        self._are_entries_allowed = True
         self._asked: dict[str, asyncio.Future[p.Response]] = {}
         self._intents: dict[str, OrderIntent] = {}
         self._cancels: dict[str, str] = {}
@@ -266,6 +269,16 @@ class WebSocketBroker:
             )
         )
 
+    def allow_entries(self, are_allowed: bool) -> None:
+        """Whether what opens a position may still leave; see ``Broker.allow_entries``."""
+        self._are_entries_allowed = are_allowed
+        for pending in [x for x in self._pending.values() if not x.is_sent and self._is_held(x)]:
+            self._give_up(pending, HALTED, "halted before it was sent.")
+
+    def _is_held(self, pending: _Pending) -> bool:
+        intent = pending.intent
+        return not self._are_entries_allowed and intent is not None and not intent.reduces
+
     async def events(self) -> AsyncIterator[BrokerEvent]:
         """What happens to the account's orders, in the order it was learnt; ends on close."""
         while (event := await self._events.get()) is not None:
@@ -377,6 +390,9 @@ class WebSocketBroker:
             pending.has_waited = True
 
     def _send(self, pending: _Pending) -> None:
+        if self._is_held(pending):
+            self._give_up(pending, HALTED, "halted before it was sent.")
+            return
         intent, recheck = pending.intent, self._wait.recheck
         if pending.has_waited and intent is not None and not intent.reduces and recheck is not None:
             reason = recheck(intent)

@@ -15,6 +15,7 @@ import msgspec
 
 from patang.kite.breaker import CircuitBreaker
 from patang.kite.clock import Clock
+from patang.kite.errors import Withdrawn
 from patang.kite.governor import Governor
 from patang.kite.outcome import is_unsent
 from patang.kite.retry import Chance, RetryPolicy, fair_chance, is_transient, retry_after_s
@@ -31,11 +32,15 @@ _NO_RESPONSE = Response(status=0, headers={}, body=b"")
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request means to the limits: its lane, the orders it adds, the order it changes."""
+    """What a request means to the limits: its lane, the orders it adds, the order it changes.
+
+    ``is_wanted`` is asked when its turn has come, just before it leaves.
+    """
 
     lane: Lane = Lane.ENTRY
     orders: int = 0
     modifies: str | None = None
+    is_wanted: Callable[[], bool] | None = None
 
 
 def errand_of(endpoint: Endpoint, path: Mapping[str, str]) -> Errand:
@@ -156,6 +161,8 @@ class Courier:
                 order_id=errand.modifies,
                 longest_s=longest_s,
             ):
+                if errand.is_wanted is not None and not errand.is_wanted():
+                    raise Withdrawn(f"{endpoint.name} was withdrawn while it waited for its turn.")
                 return await self._sent(attempt, send, decode)
         except BaseException as error:
             failure = error

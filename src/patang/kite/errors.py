@@ -27,6 +27,10 @@ class AccountStateUnusable(NotSent):
     """The file in which the processes of an account share their limits cannot be used."""
 
 
+class Withdrawn(NotSent):
+    """Whoever asked for the request wanted it no more when its turn came."""
+
+
 class ReplyLost(NetworkException):
     """The request may have arrived, but no whole answer came back."""
 

@@ -1,5 +1,6 @@
 """The client's calls on orders and trades."""
 
+from collections.abc import Callable
 from typing import Any
 
 from patang.domain.enums import Exchange, OrderType, Product, Side, Validity, Variety
@@ -116,13 +117,22 @@ class OrderCalls(EndpointCalls):
         )
         return await self.place(form)
 
-    async def place(self, form: PlaceForm, lane: Lane = Lane.ENTRY) -> str:
+    async def place(
+        self,
+        form: PlaceForm,
+        lane: Lane = Lane.ENTRY,
+        *,
+        is_wanted: Callable[[], bool] | None = None,
+    ) -> str:
         """Like ``place_order``, from a form that is already built; ``lane`` says how urgent it is.
+
+        ``is_wanted`` is asked when the limits let it go, just before it leaves; where it says no,
+        nothing leaves and ``Withdrawn`` is raised.
 
         Of a sliced order this is the parent's id. When every slice was refused, the first
         refusal is raised.
         """
-        answer = await self._place(form, lane)
+        answer = await self._place(form, lane, is_wanted)
         if self._is_raw:
             return answer  # type: ignore[no-any-return]
         ack = autoslice_ack(answer)
@@ -234,14 +244,19 @@ class OrderCalls(EndpointCalls):
         """Leave a cover order: cancelling its second leg sells or buys at the market."""
         return await self.cancel_order(variety, order_id, parent_order_id)
 
-    async def _place(self, form: PlaceForm, lane: Lane = Lane.ENTRY) -> Any:
+    async def _place(
+        self,
+        form: PlaceForm,
+        lane: Lane = Lane.ENTRY,
+        is_wanted: Callable[[], bool] | None = None,
+    ) -> Any:
         lookup = self.instrument_of
         check_placement(form, lookup and lookup(f"{form.exchange}:{form.tradingsymbol}"))
         shape: Any = PlaceAnswer
         path = {"variety": form.variety.value}
         # Each leg of an iceberg is an order of the day. How many slices there will be is not known
         # before the order book shows them.
-        errand = Errand(lane=lane, orders=form.iceberg_legs or 1)
+        errand = Errand(lane=lane, orders=form.iceberg_legs or 1, is_wanted=is_wanted)
         return await self._order_call(
             "place_order", shape, path, to_form(form), tag=form.tag, errand=errand
         )

@@ -293,7 +293,13 @@ class Kite:
         market_protection: Rupees | None = None,
         autoslice: bool | None = None,
     ) -> str: ...
-    def place(self, form: PlaceForm, lane: Lane = Lane.ENTRY) -> str: ...
+    def place(
+        self,
+        form: PlaceForm,
+        lane: Lane = Lane.ENTRY,
+        *,
+        is_wanted: Callable[[], bool] | None = None,
+    ) -> str: ...
     def place_autoslice_order(
         self,
         variety: Variety | str,

@@ -312,3 +312,22 @@ async def test_reconciling_says_when_the_books_cannot_be_read(broker, told, exch
     await clock.run_for(60)
     assert await read is False
     assert "BooksRead" not in kinds(told)
+
+
+async def test_what_waits_for_its_turn_at_a_halt_does_not_leave_and_exits_do(
+    broker, told, exchange, clock
+):
+    # Nine orders a second may leave; the others wait, and then the run is halted.
+    for number in range(12):
+        await broker.submit(SubmitOrder(intent=an_intent(f"tag{number}")))
+    await clock.run_for(0)
+    broker.allow_entries(False)
+    await broker.submit(SubmitOrder(intent=an_intent("out", reduces=True)))
+    await clock.run_for(3)
+    refused = [event for event in told if isinstance(event, OrderRefused)]
+    assert [event.code for event in refused] == ["HALTED"] * 3
+    assert exchange.count("POST /orders/regular") == 10
+    broker.allow_entries(True)
+    await broker.submit(SubmitOrder(intent=an_intent("later")))
+    await clock.run_for(3)
+    assert exchange.count("POST /orders/regular") == 11

@@ -103,6 +103,9 @@ class Rests:
     async def snapshot(self) -> AccountSnapshot:
         raise PatangError("no books here")
 
+    def allow_entries(self, are_allowed: bool) -> None:
+        """What was submitted has left."""
+
     async def reconcile(self, orders: Iterable[Order]) -> bool:
         return False
 
