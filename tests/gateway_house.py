@@ -1,13 +1,14 @@
 """A gateway in front of a sandbox, for tests: one process, real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from patang.brokers import protocol as p
 from patang.brokers.gateway_link import GatewayAddress, LinkTimings
@@ -46,7 +47,7 @@ async def gateway_before(
     folder: Path,
     *,
     user_id: str,
-    clients: Iterable[Client] = (a_client(),),
+    clients: Iterable[Client] = (),
     settings: GatewaySettings | None = None,
 ) -> AsyncIterator[Any]:
     """A gateway that takes orders; gives the ``Gateway`` and the ``Desk``."""
@@ -62,7 +63,7 @@ async def gateway_before(
             user_id=user_id,
             instruments=[item for item in instruments if item.is_tradable],
             ledger_path=folder / "gateway.ledger",
-            clients={each.client_id: (each, SECRET) for each in clients},
+            clients={each.client_id: (each, SECRET) for each in clients or (a_client(),)},
             settings=settings or GatewaySettings(heartbeat_s=0.5),
         ) as (gateway, desk):
             await asyncio.wait_for(desk.ready(), 15)
@@ -71,6 +72,13 @@ async def gateway_before(
 
 def address(url: str, client_id: str = "desk", secret: Secret = SECRET) -> GatewayAddress:
     return GatewayAddress(url=url, client_id=client_id, secret=secret)
+
+
+async def eventually(claim: Callable[[], object], within_s: float = 10.0) -> None:
+    """Return once the claim holds; what it is about tells nobody when it changes."""
+    async with asyncio.timeout(within_s):
+        while not claim():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 class RawClient:
@@ -149,6 +157,4 @@ def an_order(request_id: str = "r1", **changes: Any) -> p.PlaceOrder:
         "order_type": "LIMIT",
         "price": Decimal("1500"),
     }
-    import msgspec
-
     return msgspec.convert(fields | changes, type=p.PlaceOrder)

@@ -147,6 +147,9 @@ class GatewayLink:
                     was_proved = self.state is LinkState.UP
                     self.state = LinkState.DOWN
                     failures = 0 if was_proved and stood_s >= timings.stable_s else failures + 1
+                    if was_proved:
+                        # It works, if not for long: waits grow, the circuit stays closed.
+                        failures = min(failures, timings.failures - 1)
                     await self._wait(failures)
         except GatewayRefused:
             self.state = LinkState.REFUSED
