@@ -47,7 +47,8 @@ def _cancel_waiting(
 
 
 def _is_waiting(order: SimOrder) -> bool:
-    return order.status in (KiteStatus.OPEN, KiteStatus.TRIGGER_PENDING)
+    """Whether it could still trade today, be it that the line to the exchange is cut."""
+    return not order.status.is_done and order.status is not KiteStatus.AMO_REQ_RECEIVED
 
 
 def _exit(exchange: Exchange, user_id: str, name: InstrumentId, quantity: int, at_ns: int) -> None:

@@ -593,3 +593,15 @@ def test_a_session_of_other_hours_takes_plain_orders_first_and_the_rest_when_it_
     assert [plain.status.value, stop.status.value] == ["OPEN", "AMO REQ RECEIVED"]
     day.at(13, 45, on=muhurat)
     assert [plain.status.value, stop.status.value] == ["OPEN", "TRIGGER PENDING"]
+
+
+def test_intraday_orders_on_a_cut_line_do_not_outlive_the_square_off(make_day):
+    day = make_day(15, 0)
+    standing = day.buy(10, "1490", product=Product.MIS)
+    day.exchange.cut(day.now_ns)
+    pending = day.buy(10, "1500", product=Product.MIS)
+    day.exchange.modify("buyer", standing.order_id, day.now_ns, price=Decimal("1495"))
+    day.at(15, 12)
+    day.exchange.mend(day.now_ns)
+    assert [one.status.value for one in (standing, pending)] == ["CANCELLED"] * 2
+    assert day.exchange.quote(INFY).buy_quantity == 0
