@@ -107,6 +107,10 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise InvalidValue("close_ns", "the session closes before it opens.")
         if len({item.id for item in self.instruments}) < len(self.instruments):
             raise InvalidValue("instruments", "one of them stands twice.")
+        for field in ("strategy_budget_ns", "max_strategy_overruns", "strategy_timer_ns"):
+            if getattr(self, field) < 1:
+                raise InvalidValue(field, f"{getattr(self, field)} is below 1.")
+        _check_former_names(self.strategies)
         check_names(
             self.limits,
             instruments=[item.id for item in self.instruments],
@@ -114,6 +118,19 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             traded={item.name: item.instruments for item in self.strategies},
             product=self.product,
         )
+
+
+def _check_former_names(strategies: tuple[StrategySpec, ...]) -> None:
+    """What was carried over under a name has one owner."""
+    owners = {item.name: item.name for item in strategies}
+    for item in strategies:
+        for former in item.former_names:
+            if owners.setdefault(former, item.name) != item.name:
+                raise InvalidValue(
+                    f"strategies.{item.name}.former_names",
+                    f"{former!r} is {owners[former]}'s.",
+                    "A name that was carried over belongs to one strategy.",
+                )
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
@@ -316,7 +333,6 @@ class PositionConverted(Event, frozen=True, tag="position_converted"):
     it. Source: Kite Connect v3, portfolio, position conversion.
     """
 
-    owner: str
     instrument: InstrumentId
     side: Side
     quantity: int

@@ -102,7 +102,8 @@ def _of_values(
     )
     bought = ours.buy_quantity - row.buy_quantity
     shift = ours.buy_value - row.buy_value
-    net = abs(shift - (ours.sell_value - row.sell_value)) <= _PAISA
+    sold = ours.sell_quantity - row.sell_quantity
+    net = bought == sold and abs(shift - (ours.sell_value - row.sell_value)) <= _PAISA
     # As much on one side as on the other, at the same value: one of us nets what was closed.
     why = "closed units are counted on one side only; what is open is the same" if net else ""
     found = [_difference(key, name, a, b, why) for name, a, b in pairs if a != b]

@@ -231,6 +231,21 @@ class Portfolio:
         """Note what the account is worth now, for the equity curve."""
         self.curve.append(EquityPoint(at_ns=at_ns, equity=self.equity))
 
+    def carry_forward(self) -> tuple[CarriedPosition, ...]:
+        """What is open, as the next day's ``RunSpec.carried``: at its cost, with today's mark."""
+        return tuple(
+            CarriedPosition(
+                owner=owner,
+                instrument=name,
+                product=position.product,
+                quantity=position.quantity,
+                average_price=position.average_price,
+                close_price=self._marks[name],
+            )
+            for (owner, name), position in self._owned.items()
+            if position.quantity
+        )
+
     def take_results(self) -> list[tuple[str, Decimal]]:
         """Positions closed since the last call: whose, and the profit net of charges."""
         results, self._results = self._results, []
