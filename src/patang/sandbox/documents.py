@@ -29,7 +29,9 @@ class DocumentInvalid(PatangError):
 
 
 def read_document(path: Path, shape: type[T], hints: Mapping[str, str] = _NONE) -> T:
-    """A file of this shape, ``.json`` or else TOML; ``hints`` are remedies by field.
+    """A file of this shape, ``.json`` or else TOML.
+
+    ``hints`` are remedies by field; the one under ``""`` is for all that have none.
 
     Raises:
         DocumentInvalid: unreadable, or of another shape; it names file, line and field.
@@ -56,7 +58,9 @@ def parse_document(
         problem = str(error)
         line = re.search(r"at line (\d+)", problem)
         raise DocumentInvalid(
-            f"{name}: {problem.rstrip('.')}.", line=int(line[1]) if line else None
+            f"{name}: {problem.rstrip('.')}.",
+            line=int(line[1]) if line else None,
+            remedy=_remedy("", hints),
         ) from error
     except msgspec.DecodeError as error:
         raise _invalid(str(error), "" if is_json else text, name, hints) from error
@@ -70,7 +74,11 @@ def _invalid(problem: str, text: str, name: str, hints: Mapping[str, str]) -> Do
     field = _field(path, cause)
     line = _line_of(text, path, field)
     places = [name, *([f"line {line}"] if line else []), *([path] if path else [])]
-    return DocumentInvalid(f"{', '.join(places)}: {cause}.", field, line, hints.get(field, ""))
+    return DocumentInvalid(f"{', '.join(places)}: {cause}.", field, line, _remedy(field, hints))
+
+
+def _remedy(field: str, hints: Mapping[str, str]) -> str:
+    return hints.get(field) or hints.get("", "")
 
 
 def _field(path: str, cause: str) -> str:

@@ -93,6 +93,15 @@ def test_an_unknown_kind_comes_with_all_that_are_known():
     assert "half_open_sockets" in caught.value.remedy
 
 
+def test_a_wrong_field_of_a_fault_is_sent_to_the_page_of_the_faults():
+    with pytest.raises(DocumentInvalid) as caught:
+        parse_scenario("[[faults]]\nkind = 'error_reply'\n")
+    assert "docs/faults.md" in caught.value.remedy
+    with pytest.raises(DocumentInvalid) as caught:
+        parse_scenario("[[faults]\n")
+    assert "docs/faults.md" in caught.value.remedy
+
+
 def test_users_are_read_with_all_they_begin_with(tmp_path):
     path = tmp_path / "users.toml"
     path.write_text(USERS)

@@ -29,6 +29,8 @@ JSON_LINES = "application/x-ndjson"
 
 T = TypeVar("T")
 
+_BODY_HINTS = HINTS | {"": "docs/sandbox.md lists the routes, docs/faults.md the fields of faults."}
+
 _log = logging.getLogger("patang.sandbox")
 
 
@@ -167,7 +169,7 @@ def decode_command(body: bytes, shape: type[T]) -> T:
         DocumentInvalid: no JSON, or not of the shape; it names the field.
     """
     text = body.decode("utf-8", "replace")
-    return parse_document(text, shape, is_json=True, name="body", hints=HINTS)
+    return parse_document(text, shape, is_json=True, name="body", hints=_BODY_HINTS)
 
 
 async def _no_route(_request: Request, error: Exception) -> Response:

@@ -21,8 +21,11 @@ import msgspec
 from patang.sandbox.documents import parse_document, read_document
 from patang.sandbox.faults.menu import KINDS, Fault
 
-HINTS = {"kind": f"docs/faults.md explains them: {', '.join(KINDS)}."}
-"""What helps against a wrong field, by its name."""
+HINTS = {
+    "kind": f"docs/faults.md explains them: {', '.join(KINDS)}.",
+    "": "docs/faults.md lists the fields of every fault, docs/sandbox.md shows a scenario.",
+}
+"""What helps against a wrong field, by its name; or, under the empty one, against any other."""
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
