@@ -16,7 +16,7 @@ from patang.rules.ist import ist_date
 from patang.simulator.agenda import Agenda
 from patang.simulator.checks import AUTOMATIC, check_cover_trigger, settle_terms
 from patang.simulator.errors import Rejection
-from patang.simulator.orders import OrderRequest, SimOrder
+from patang.simulator.orders import KiteStatus, OrderRequest, SimOrder
 from patang.simulator.placement import Placement
 from patang.simulator.terms import Terms, order_terms
 from patang.simulator.venue import Venue
@@ -36,6 +36,8 @@ class CoverOrders:
         self._agenda = agenda
         self._entries: dict[str, SimOrder] = {}
         self._legs: dict[str, list[SimOrder]] = {}
+        self._covered: dict[str, int] = {}
+        """Units of each entry that legs have been sent for, known to the exchange or not yet."""
         self._due: dict[str, None] = {}
 
     def place(
@@ -53,6 +55,7 @@ class CoverOrders:
         """Forget entries and legs; none of them is left."""
         self._entries.clear()
         self._legs.clear()
+        self._covered.clear()
         self._due.clear()
 
     def check_entry(self, venue: Venue, order: SimOrder, terms: Terms) -> None:
@@ -102,7 +105,8 @@ class CoverOrders:
         """Let the stop leg be as large as what the entry has traded."""
         self._due.pop(entry.order_id, None)
         legs = self._legs.setdefault(entry.order_id, [])
-        missing = entry.filled_quantity - sum(leg.quantity for leg in legs)
+        covered = self._covered.get(entry.order_id, 0)
+        missing = entry.filled_quantity - covered
         if not missing:
             return
         if legs and legs[-1].status.is_resting:
@@ -111,8 +115,11 @@ class CoverOrders:
             larger = msgspec.structs.replace(terms, quantity=terms.quantity + missing)
             waits = leg.order_id not in venue.resting
             self._lifecycle.modify(venue, leg, larger, at_ns, waits=waits)
+            if leg.history[-2].status is KiteStatus.NOT_MODIFIED:
+                return  # The next fill asks again.
         else:
             legs.append(self._place_leg(entry, missing, at_ns))
+        self._covered[entry.order_id] = covered + missing
 
     def _place_leg(self, entry: SimOrder, quantity: int, at_ns: int) -> SimOrder:
         venue = self._placement.venue_of(entry.instrument)

@@ -165,3 +165,22 @@ def test_released_stop_does_not_meet_the_rest_of_its_own_entry(desk):
     assert (entry.status, entry.cancelled_quantity) == (KiteStatus.CANCELLED, 6)
     assert leg.status is KiteStatus.COMPLETE
     assert desk.exchange.positions("buyer")[0].quantity == 0
+
+
+def test_fills_on_a_cut_line_are_covered_once(desk):
+    cover(desk)
+    desk.sell(1)
+    exchange = desk.exchange
+    exchange.floor.enrol("agent", desk.instrument)
+    exchange.cut(desk.now_ns)
+    for quantity in (2, 3):
+        venue = exchange.venue(desk.instrument)
+        exchange.floor.submit("agent", venue, False, 15_000, quantity, desk.now_ns)
+        desk.now_ns += 1_000_000
+        exchange.pass_time(desk.now_ns)
+    exchange.mend(desk.now_ns)
+    assert exchange.positions("buyer")[0].quantity == 6
+    assert [(leg.status.value, leg.quantity) for leg in legs(desk)] == [
+        ("TRIGGER PENDING", 3),
+        ("TRIGGER PENDING", 3),
+    ]
