@@ -42,9 +42,17 @@ def encode_graph(root: object, is_allowed: IsAllowed, named: Mapping[int, str] =
     Raises:
         NotKeepable: something in it is no plain state.
     """
-    encoder = _Encoder(is_allowed, named)
-    reference = encoder.value(root, type(root).__name__, 0)
-    return msgspec.msgpack.encode([encoder.nodes, reference])
+    # Paths are put together only where one is to be told: half of the time is saved.
+    for where in ("", type(root).__name__):
+        encoder = _Encoder(is_allowed, named)
+        try:
+            reference = encoder.value(root, where, 0)
+        except NotKeepable:
+            if where:
+                raise
+        else:
+            return msgspec.msgpack.encode([encoder.nodes, reference])
+    raise NotKeepable(type(root).__name__, "it changed while it was written.")
 
 
 def decode_graph(payload: bytes, is_allowed: IsAllowed, named: Mapping[str, object] = {}) -> object:
@@ -76,6 +84,8 @@ class _Encoder:
         self.nodes: list[list[Any]] = []
         self._numbers: dict[int, int] = {}
         self._leaves: dict[tuple[str, ...], int] = {}
+        self._branches: set[type] = set()  # kinds that are no leaves
+        self._paths: dict[object, str] = {}  # of classes and functions
         self._kept: list[object] = []  # an id must not be used again while we write
         self._is_allowed = is_allowed
         self._named = named
@@ -88,7 +98,7 @@ class _Encoder:
             return value
         if depth > _DEPTH_MAX:
             raise NotKeepable(where, "it is nested too deeply.")
-        leaf = self._leaf(value, kind, where)
+        leaf = None if kind in self._branches else self._leaf(value, kind, where)
         if leaf is not None:
             # Which of two equal numbers an attribute holds means nothing, so one node does for all.
             number = self._leaves.get(leaf)
@@ -114,23 +124,20 @@ class _Encoder:
             return ("enum", self._path(kind, where), value.name)
         if isinstance(value, FunctionType | type):
             return ("global", self._path(value, where))
-        return ("unset",) if value is msgspec.UNSET else None
+        if value is msgspec.UNSET:
+            return ("unset",)
+        self._branches.add(kind)
+        return None
 
     def _node(self, value: Any, kind: type, where: str, depth: int) -> list[Any]:
         name = self._named.get(id(value))
         if name is not None:
             return ["named", name]
         if kind in (list, tuple, deque):
-            items = [self.value(v, f"{where}[{n}]", depth) for n, v in enumerate(value)]
+            items = [self.value(v, where and f"{where}[{n}]", depth) for n, v in enumerate(value)]
             return ["deque", value.maxlen, items] if kind is deque else [kind.__name__, items]
         if kind is dict:
-            return [
-                "dict",
-                [
-                    [self.value(k, f"{where} key", depth), self.value(v, f"{where}[{k!r}]", depth)]
-                    for k, v in value.items()
-                ],
-            ]
+            return ["dict", [self._pair(k, v, where, depth) for k, v in value.items()]]
         if kind in (set, frozenset):
             try:
                 ordered = sorted(value)
@@ -138,32 +145,42 @@ class _Encoder:
                 raise NotKeepable(where, "its members have no order.") from None
             return [kind.__name__, [self.value(each, where, depth) for each in ordered]]
         if isinstance(value, MethodType):
-            owner = self.value(value.__self__, f"{where}.__self__", depth)
+            owner = self.value(value.__self__, where and f"{where}.__self__", depth)
             return ["method", owner, value.__func__.__name__]
         if isinstance(value, msgspec.Struct):
             values = [
-                self.value(getattr(value, field), f"{where}.{field}", depth)
+                self.value(getattr(value, field), where and f"{where}.{field}", depth)
                 for field in value.__struct_fields__
             ]
             return ["struct", self._path(kind, where), list(value.__struct_fields__), values]
         return self._object(value, kind, where, depth)
+
+    def _pair(self, key: Any, held: Any, where: str, depth: int) -> list[Any]:
+        return [
+            self.value(key, where and f"{where} key", depth),
+            self.value(held, where and f"{where}[{key!r}]", depth),
+        ]
 
     def _object(self, value: Any, kind: type, where: str, depth: int) -> list[Any]:
         path = self._path(kind, where)
         if kind.__flags__ & _IS_BUILT_IN_LAYOUT or isinstance(value, BaseException):
             raise NotKeepable(where, f"a {kind.__name__} holds more than its attributes.")
         attributes = {
-            name: self.value(held, f"{where}.{name}", depth)
+            name: self.value(held, where and f"{where}.{name}", depth)
             for name, held in attributes_of(value).items()
         }
         return ["object", path, attributes]
 
     def _path(self, value: Any, where: str) -> str:
+        known = self._paths.get(value)
+        if known is not None:
+            return known
         path = f"{value.__module__}:{value.__qualname__}"
         if not self._is_allowed(value.__module__):
             raise NotKeepable(where, f"{path} is no plain state.")
         if _resolved(path, self._is_allowed) is not value:
             raise NotKeepable(where, f"{path} cannot be found by its name.")
+        self._paths[value] = path
         return path
 
 
@@ -192,6 +209,7 @@ class _Decoder:
     ) -> None:
         self._nodes = nodes
         self._made: dict[int, Any] = {}
+        self._resolved: dict[str, Any] = {}
         self._is_allowed = is_allowed
         self._named = named
 
@@ -275,7 +293,9 @@ class _Decoder:
                 raise ValueError(f"a node {node[:1]} is not known")
 
     def _class(self, path: str) -> type:
-        found = _resolved(path, self._is_allowed)
+        found = self._resolved.get(path)
+        if found is None:
+            found = self._resolved[path] = _resolved(path, self._is_allowed)
         if not isinstance(found, type):
             raise TypeError(f"{path} is no class")
         return found

@@ -24,11 +24,14 @@ from patang.storage.writer import JournalWriter
 
 _DECIDING = ("domain", "engine", "examples", "rules")
 _LOOK_S = 1.0
+_TOO_LONG = "the last snapshot paused the run for {:.0f} ms, so no more are taken."
 _METER = "meter"
 ROWS_BETWEEN = 20_000
 """Journal rows after which a new snapshot is worth its pause; replaying them takes a second."""
 _PAUSE_SHARE = 200
 """A snapshot may take one part in so many of the time since the one before it."""
+_PAUSE_MAX_NS = 500_000_000
+"""A run whose snapshots pause it for longer takes no more of them: its last one stays good."""
 
 
 @runtime_checkable
@@ -149,7 +152,7 @@ class Snapshots:
         return grown and time.monotonic_ns() >= self._not_before_ns
 
     async def take(self, engine: Engine, journal: JournalWriter) -> bool:
-        """Take one now; False when this run cannot be kept at all."""
+        """Take one now; False when there is to be no other."""
         begun_ns = time.monotonic_ns()
         try:
             # No await from here to the end of encoding: nothing moves meanwhile.
@@ -161,14 +164,15 @@ class Snapshots:
         self.longest_ns = max(self.longest_ns, took_ns)
         self._not_before_ns = time.monotonic_ns() + _PAUSE_SHARE * took_ns
         self._last = snapshot.sequence
+        is_too_long = took_ns > _PAUSE_MAX_NS
         try:
             await journal.write_snapshot(snapshot)
         except JournalError as error:
             self.problem = str(error)  # the journal is the truth; it stops the run by itself
         else:
             self.taken += 1
-            self.problem = None
-        return True
+            self.problem = _TOO_LONG.format(took_ns / 1e6) if is_too_long else None
+        return not is_too_long
 
 
 def _kept(engine: Engine) -> dict[str, Keeps]:

@@ -311,3 +311,19 @@ async def test_a_snapshot_that_cannot_be_written_leaves_the_run_going(path: Path
         assert "snapshot" in str(snapshots.problem)
         writer.append("note", b"on it goes")
         await writer.sync()
+
+
+async def test_a_run_that_a_snapshot_pauses_too_long_takes_no_more_of_them(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("patang.runtime.snapshots._PAUSE_MAX_NS", 0)
+    run = run_of(Counts)
+    engine = Engine(run, load_strategies(run.strategies))
+    async with JournalWriter(Journal.create(path)) as writer:
+        take_turn(engine, writer.append, RunStarted(at_ns=START_NS, run=run))
+        snapshots = Snapshots(rows_between=1)
+        async with asyncio.timeout(5):
+            await snapshots.run(engine, writer, lambda: True)
+        assert "paused the run" in str(snapshots.problem)
+        assert snapshots.taken == 1
+    assert taken_up(path).snapshot_sequence == 1
