@@ -1,11 +1,15 @@
-"""Mean reversion on ticks: sell what ran too far above its mean, buy what fell too far below."""
+"""Mean reversion on ticks: sell what ran too far above its mean, buy what fell too far below.
+
+Shows a strategy that acts on ticks and forgets its statistics when ticks were missed.
+"""
 
 from patang.domain.errors import InvalidValue
 from patang.domain.instrument import InstrumentId
 from patang.domain.market import Tick
 from patang.domain.messages import Signal
 from patang.engine.indicators import Indicator
-from patang.engine.strategy import Strategy, View
+from patang.engine.parameters import number, whole
+from patang.engine.strategy import Gap, Strategy, View
 
 
 class MeanReversion(Strategy):
@@ -15,35 +19,35 @@ class MeanReversion(Strategy):
     charges would eat it.
     """
 
-    def __init__(
-        self,
-        *,
-        window: int = 60,
-        entry: float = 2.2,
-        leave: float = 0.4,
-        floor_bps: float = 2.5,
-        quantity: int = 40,
-    ) -> None:
-        if window < 2:
-            raise InvalidValue("window", f"{window} is below 2.")
-        if not 0 <= leave < entry:
-            raise InvalidValue("leave", f"{leave} must lie between 0 and entry ({entry}).")
-        if quantity < 1:
-            raise InvalidValue("quantity", f"{quantity} is below 1.")
-        self.window = window
-        self.entry = entry
-        self.leave = leave
-        self.floor_bps = floor_bps
-        self.quantity = quantity
-        self.statistics: dict[InstrumentId, tuple[Indicator, Indicator]] = {}
+    window = whole(60, low=2)
+    entry = number(2.2, above=0)
+    leave = number(0.4, low=0)
+    floor_bps = number(2.5, low=0)
+    quantity = whole(40, low=1)
+
+    def check(self) -> None:
+        """It must leave nearer to the mean than it enters."""
+        if self.leave >= self.entry:
+            raise InvalidValue(
+                "parameters.leave", f"{self.leave} must lie between 0 and entry ({self.entry})."
+            )
 
     def on_start(self, view: View) -> None:
         """A running mean and deviation for each instrument."""
+        self.statistics: dict[InstrumentId, tuple[Indicator, Indicator]] = {}
         for name in view.instruments:
-            self.statistics[name] = (
-                Indicator("SMA", timeperiod=self.window),
-                Indicator("STDDEV", timeperiod=self.window),
-            )
+            self._begin(name)
+
+    def on_parameters(self, view: View) -> None:
+        """Another window: the statistics begin anew."""
+        self.on_start(view)
+
+    def on_gap(self, view: View, gap: Gap) -> None:
+        """A mean over a hole is no mean: begin anew where real time was missed."""
+        if gap.to_ns > gap.from_ns:
+            for name in view.instruments if gap.instruments is None else gap.instruments:
+                if name in self.statistics:
+                    self._begin(name)
 
     def on_tick(self, view: View, tick: Tick) -> Signal | None:
         """Lean against the stretch; go home when it is over."""
@@ -59,3 +63,9 @@ class MeanReversion(Strategy):
         else:
             return None
         return Signal(instrument=tick.instrument, target=target, reason=f"{stretch:+.2f} sigma")
+
+    def _begin(self, name: InstrumentId) -> None:
+        self.statistics[name] = (
+            Indicator("SMA", timeperiod=self.window),
+            Indicator("STDDEV", timeperiod=self.window),
+        )

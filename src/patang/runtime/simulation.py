@@ -65,6 +65,8 @@ class _Simulation:
             market.exchange, spec.account, spec.opening_cash, lambda: market.now_ns
         )
         self._known = {instrument.id for instrument in spec.instruments}
+        for instrument in spec.instruments:
+            market.exchange.venue(instrument.id)  # opens a book where there was only a backdrop
         self._last_timer_s = 0
 
     def step(self, at_ns: int) -> None:

@@ -1,15 +1,22 @@
 """Orders, time, gaps and switches: what strategies are told beside prices and fills."""
 
 from datetime import date, time
+from decimal import Decimal
 
+import pytest
+
+from patang.domain.enums import Product
+from patang.domain.errors import InvalidValue
 from patang.domain.intents import Watch
 from patang.domain.market import Bar, Tick
 from patang.domain.messages import (
+    CarriedPosition,
     FeedGap,
     Signal,
     StrategyDisabled,
     StrategyEnabled,
     StrategyOverran,
+    StrategySpec,
     StrategySwitched,
     SubscriptionChanged,
     TicksConflated,
@@ -241,3 +248,37 @@ def test_bars_are_only_made_for_who_listens():
 def test_session_day_is_the_run_s():
     assert Desk().engine.host.hosted["alpha"].view.session.day == DAY
     assert at_ist(DAY, 9, 15) == Desk().engine.host.hosted["alpha"].view.session.open_ns
+
+
+def test_what_was_carried_over_keeps_its_owner_through_a_rename():
+    renamed = StrategySpec(
+        name="alpha", path="x:Y", instruments=(INFY.id,), former_names=("old", "older")
+    )
+    held = CarriedPosition(
+        owner="old",
+        instrument=INFY.id,
+        product=Product.MIS,
+        quantity=10,
+        average_price=Decimal(95),
+    )
+    desk = Desk(spec(strategies=(renamed, told("beta", INFY)), carried=(held,)))
+    assert (desk.owned(), desk.owned(by="beta")) == (10, 0)
+    (out,) = submitted(desk.say(0))
+    assert (out.quantity, out.reduces) == (10, True)
+
+
+def test_a_former_name_has_one_owner():
+    one = StrategySpec(name="one", path="x:Y", instruments=(), former_names=("old",))
+    two = StrategySpec(name="two", path="x:Y", instruments=(), former_names=("old",))
+    with pytest.raises(InvalidValue, match="former_names"):
+        spec(strategies=(one, two))
+    with pytest.raises(InvalidValue, match="former_names"):
+        spec(strategies=(one, told("old")))
+
+
+@pytest.mark.parametrize(
+    "field", ["strategy_budget_ns", "max_strategy_overruns", "strategy_timer_ns"]
+)
+def test_a_run_s_patience_with_strategies_is_positive(field: str):
+    with pytest.raises(InvalidValue, match=field):
+        spec(**{field: 0})
