@@ -320,10 +320,12 @@ class Engine:
         if not self._market.keep(bar):
             return
         self._commands.append(BarClosed(bar=bar))
-        longer = [done for each in self._longer for done in each.add(bar)]
-        self._hear(self.host.bar(bar))
-        for done in longer:
-            self._on_longer_bar(done)
+        heard = self.host.bar(bar)
+        if heard:
+            self._hear(heard)
+        for each in self._longer:
+            for done in each.add(bar):
+                self._on_longer_bar(done)
 
     def _on_longer_bar(self, bar: Bar) -> None:
         if self._market.keep(bar):
@@ -532,9 +534,9 @@ class Engine:
             for p in event.positions
             if p.instrument in known and p.quantity
         }
-        ours = {
-            (p.instrument, p.product): p.quantity for p in self.portfolio.positions() if p.quantity
-        }
+        # What was carried into the day is no trade of it, with us as with the broker.
+        today = ((p, p.quantity - p.overnight_quantity) for p in self.portfolio.positions())
+        ours = {(p.instrument, p.product): quantity for p, quantity in today if quantity}
         before = self.trust
         self.trust = Trust.TRUSTED if ours == theirs else Trust.DEGRADED
         for name, product in [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]:

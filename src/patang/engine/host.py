@@ -273,6 +273,8 @@ class StrategyHost:
 
     def take_failures(self) -> list[Failure]:
         """What failed since the last call, oldest first."""
+        if not self._failures:
+            return []
         failures, self._failures = self._failures, []
         return failures
 

@@ -56,12 +56,16 @@ class MarketState:
 
     def keep(self, bar: Bar) -> bool:
         """Add a finished bar; False when a bar of its time or later is there."""
-        bars = self.series(bar.instrument, bar.interval)
+        if bar.interval is self.interval:
+            bars = self.bars[bar.instrument]
+        else:
+            bars = self.series(bar.instrument, bar.interval)
         if bars and bar.start_ns <= bars[-1].start_ns:
             return False
         bars.append(bar)
-        for indicator in self._fed.get((bar.instrument, bar.interval), ()):
-            indicator.take(bar)
+        if self._fed:
+            for indicator in self._fed.get((bar.instrument, bar.interval), ()):
+                indicator.take(bar)
         return True
 
     def feed(self, indicator: Indicator, instrument: InstrumentId, interval: Interval) -> None:

@@ -2,11 +2,14 @@
 
 from collections import Counter
 
+import msgspec
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from patang.domain.messages import (
     CancelOrder,
     RunStarted,
+    StrategySpec,
     SubmitOrder,
     decode_commands,
     encode_commands,
@@ -17,13 +20,17 @@ from patang.engine.engine import Engine
 from patang.runtime.strategies import load_strategies
 from tests.builders import START_NS
 from tests.generate_events import FOLLOWERS, MOVES, Move, chaos_spec, events_of
+from tests.planners import PLANNERS
+
+Kind = tuple[StrategySpec, ...]
+KINDS = st.sampled_from([FOLLOWERS, PLANNERS])
 
 
 @settings(max_examples=250, deadline=None)
-@given(MOVES)
-def test_no_message_breaks_the_engine_or_its_promises(moves: list[Move]):
-    run = chaos_spec()
-    engine = Engine(run, load_strategies(FOLLOWERS))
+@given(MOVES, KINDS)
+def test_no_message_breaks_the_engine_or_its_promises(moves: list[Move], kind: Kind):
+    run = msgspec.structs.replace(chaos_spec(), strategies=kind)
+    engine = Engine(run, load_strategies(kind))
     engine.process(RunStarted(at_ns=START_NS, run=run))
     sent: set[str] = set()
     statuses = {}
@@ -70,11 +77,11 @@ def _reachable(before: object, after: object) -> bool:
 
 
 @settings(max_examples=60, deadline=None)
-@given(MOVES)
-def test_the_same_events_give_the_same_commands_and_the_same_hash(moves: list[Move]):
-    run = chaos_spec()
-    first = Engine(run, load_strategies(FOLLOWERS))
-    second = Engine(run, load_strategies(FOLLOWERS))
+@given(MOVES, KINDS)
+def test_the_same_events_give_the_same_commands_and_the_same_hash(moves: list[Move], kind: Kind):
+    run = msgspec.structs.replace(chaos_spec(), strategies=kind)
+    first = Engine(run, load_strategies(kind))
+    second = Engine(run, load_strategies(kind))
     start = RunStarted(at_ns=START_NS, run=run)
     assert first.process(start) == second.process(start)
     for event in events_of(first, moves):
