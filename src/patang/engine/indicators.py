@@ -4,13 +4,16 @@ The streaming and the batch forms of TA-Lib agree bit for bit, so a strategy see
 in a backtest and live. Needs the extra ``ta``.
 """
 
+from array import array
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from patang.domain.errors import InvalidValue, MissingExtra
+from patang.domain.errors import InvalidValue, InvariantBroken, MissingExtra
 from patang.domain.market import Bar
 
+_INPUTS_KEPT = 200_000
+"""Numbers, some 1.6 MB: a day of ticks. A backtest of years does not need to be taken up."""
 _BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 
 
@@ -54,12 +57,18 @@ class Indicator:
             raise InvalidValue(f"indicator {name}", f"{parameters} is out of range.")
         self._insufficient: type[Exception] = talib._ta_lib.InsufficientHistory  # type: ignore[attr-defined]
         self._parameters = parameters
+        self._inputs: array[float] | None = array("d")
         self._columns = _columns(function.input_names)
+        self._width = max(len(self._columns), 1)
         self._history: deque[tuple[float, ...]] = deque(maxlen=10 * (lookback + 1))
         self._handle: Any = None
 
     def update(self, *inputs: float) -> float | None:
         """Feed the next value (or high, low, close ...); return the newest first output."""
+        if self._inputs is not None:
+            self._inputs.extend(inputs)
+            if len(self._inputs) > _INPUTS_KEPT or len(inputs) != self._width:
+                self._inputs = None
         if self._handle is not None:
             value = self._handle.update(*inputs)
         else:
@@ -85,6 +94,23 @@ class Indicator:
         strange = [column for column in self._columns if column not in _BAR_COLUMNS]
         if strange:
             raise InvalidValue(f"indicator {self.name}", f"bars have no {strange[0]}.")
+
+    def __getstate__(self) -> tuple[str, dict[str, float], int, list[float]]:
+        """What it was made of and fed with: TA-Lib's own state is out of reach.
+
+        Raises:
+            InvariantBroken: it was fed with more than is kept.
+        """
+        if self._inputs is None:
+            raise InvariantBroken(f"{self.name} was fed more than is kept ({_INPUTS_KEPT}).")
+        return self.name, self._parameters, self._width, list(self._inputs)
+
+    def __setstate__(self, state: tuple[str, dict[str, float], int, list[float]]) -> None:
+        """Be made and fed again, which gives the same to the last bit."""
+        name, parameters, width, inputs = state
+        self.__init__(name, **parameters)  # type: ignore[misc] # this very class, not yet made
+        for start in range(0, len(inputs), width):
+            self.update(*inputs[start : start + width])
 
     def _begin(self) -> Any:
         import numpy as np

@@ -1,9 +1,9 @@
 """Objects as bytes and back, with what they share: a whole state, without declaring it twice.
 
 Written out are plain values, containers, enums, and objects of classes from allowed modules, by
-their attributes. Nothing else is, and nothing is ever called on the way back but a constructor of
-a struct, so bytes cannot do what a pickle can. What cannot be written is refused by its path, never
-left out.
+their attributes, or by their own ``__getstate__``. Nothing else is, and nothing is called on the
+way back but constructors of structs and ``__setstate__`` of such classes, so bytes cannot do what a
+pickle can. What cannot be written is refused by its path, never left out.
 """
 
 import importlib
@@ -165,6 +165,12 @@ class _Encoder:
         path = self._path(kind, where)
         if kind.__flags__ & _IS_BUILT_IN_LAYOUT or isinstance(value, BaseException):
             raise NotKeepable(where, f"a {kind.__name__} holds more than its attributes.")
+        if any("__getstate__" in vars(base) for base in kind.__mro__[:-1]):
+            try:
+                state = value.__getstate__()
+            except PatangError as error:
+                raise NotKeepable(where, error.cause) from error
+            return ["state", path, self.value(state, where and f"{where} state", depth)]
         attributes = {
             name: self.value(held, where and f"{where}.{name}", depth)
             for name, held in attributes_of(value).items()
@@ -255,6 +261,11 @@ class _Decoder:
                 for name, held in attributes.items():
                     object.__setattr__(thing, name, self.value(held))
                 return thing
+            case ["state", path, state]:
+                made: Any = object.__new__(self._class(path))
+                self._made[number] = made
+                made.__setstate__(self.value(state))
+                return made
             case _:
                 return _ABSENT
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import talib
 
-from patang.domain.errors import InvalidValue
+from patang.domain.errors import InvalidValue, InvariantBroken
 from patang.engine.indicators import Indicator
 
 CLOSES = [100 + 7 * np.sin(n / 5) + n / 50 for n in range(200)]
@@ -52,3 +52,36 @@ def test_unknown_names_and_parameters_are_refused():
         Indicator("EMA", timeperiod=-5)
     with pytest.raises(InvalidValue, match="EMA"):
         Indicator("EMA", perid=5)
+
+
+@pytest.mark.parametrize("fed", [0, 5, 120])
+@pytest.mark.parametrize(
+    ("name", "columns", "parameters"),
+    [
+        ("EMA", (CLOSES,), {"timeperiod": 9}),
+        ("ATR", (HIGHS, LOWS, CLOSES), {"timeperiod": 14}),
+        ("BBANDS", (CLOSES,), {"timeperiod": 20}),
+    ],
+)
+def test_made_again_of_what_it_was_fed_it_goes_on_to_the_last_bit(
+    name: str, columns: tuple[list[float], ...], parameters: dict[str, int], fed: int
+):
+    first, second = Indicator(name, **parameters), Indicator.__new__(Indicator)
+    rows = list(zip(*columns, strict=True))
+    for row in rows[:fed]:
+        first.update(*row)
+    second.__setstate__(first.__getstate__())
+    assert second.outputs == first.outputs
+    for row in rows[fed:]:
+        assert second.update(*row) == first.update(*row)
+    assert second.outputs == first.outputs
+
+
+def test_one_that_was_fed_more_than_is_kept_cannot_be_made_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("patang.engine.indicators._INPUTS_KEPT", 100)
+    average = Indicator("EMA", timeperiod=9)
+    for close in CLOSES:
+        average.update(close)
+    with pytest.raises(InvariantBroken, match="more than is kept"):
+        average.__getstate__()
+    assert average.value is not None

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from patang.domain.enums import Side
+from patang.domain.errors import InvalidValue
 from patang.domain.position import Position
 from patang.runtime.object_graph import NotKeepable, decode_graph, encode_graph
 
@@ -51,6 +52,22 @@ class Thing:
 
 class Listing(list):
     pass
+
+
+class Folded:
+    """Holds more than its attributes, and says what to write."""
+
+    def __init__(self, start: int) -> None:
+        self.numbers = iter(range(start, 10**9))
+        self.start = start
+
+    def __getstate__(self) -> object:
+        if self.start < 0:
+            raise InvalidValue("start", "it is negative.")
+        return {"start": self.start}
+
+    def __setstate__(self, state: dict[str, int]) -> None:
+        self.__init__(state["start"])  # type: ignore[misc]
 
 
 def helper() -> int:
@@ -113,6 +130,15 @@ def test_slots_methods_and_functions_of_allowed_modules_come_back():
     assert found["call"]() == "acted"
     assert found["call"].__self__ is found["of"]
     assert found["function"] is helper
+
+
+def test_an_object_that_says_what_to_write_is_made_of_that():
+    folded = Folded(5)
+    found = there_and_back([folded, folded])
+    assert found[0] is found[1]
+    assert next(found[0].numbers) == 5
+    with pytest.raises(NotKeepable, match="negative"):
+        encode_graph([Folded(-1)], allowed)
 
 
 def test_order_of_tables_is_kept():

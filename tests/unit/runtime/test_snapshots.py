@@ -111,7 +111,18 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "run.journal"
 
 
-@pytest.mark.parametrize("run", [chaos_spec(), run_of(Counts), run_of(Keeping)], ids=str)
+def run_of_an_example() -> RunSpec:
+    """One that holds TA-Lib's handles, fed by ticks."""
+    path, window = "patang.examples.mean_reversion:MeanReversion", {"window": 3}
+    example = StrategySpec(name="one", path=path, instruments=(INFY.id,), parameters=window)
+    return spec(strategies=(example,))
+
+
+@pytest.mark.parametrize(
+    "run",
+    [chaos_spec(), run_of(Counts), run_of(Keeping), run_of_an_example()],
+    ids=["followers", "counts", "keeps", "indicators"],
+)
 def test_snapshot_and_tail_give_the_state_that_the_whole_journal_gives(path: Path, run: RunSpec):
     engine = interrupted(path, run)
     short = taken_up(path)
