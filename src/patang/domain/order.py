@@ -158,13 +158,14 @@ class Order(msgspec.Struct, kw_only=True):
     resting_status: OrderStatus = OrderStatus.OPEN
     is_cancel_asked: bool = False
     is_cancel_in_flight: bool = False
-    is_released: bool = False
+    # Absent until it happens, so that the states of older runs keep their hash.
+    is_released: bool | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def outstanding_quantity(self) -> int:
         """Units that may still reach the position: unfilled, or filled but not yet booked."""
         is_released = self.status in RELEASED or (
-            self.is_released and self.status is OrderStatus.NOT_PLACED
+            bool(self.is_released) and self.status is OrderStatus.NOT_PLACED
         )
         ceiling = self.reported_filled if is_released else self.intent.quantity
         return max(ceiling - self.filled_quantity, 0)

@@ -19,6 +19,7 @@ from patang.domain.messages import (
 )
 from patang.runtime.journal_entries import read_entries
 from patang.runtime.order_audit import audit_orders
+from patang.runtime.replay import replay
 from patang.runtime.turns import COMMANDS, EVENT
 from patang.storage.journal import read_journal, verify
 
@@ -82,6 +83,13 @@ def test_a_run_of_the_first_release_still_reads_whole(run: Path) -> None:
     for row in read_journal(run):
         if row.kind == COMMANDS:
             assert encode_commands(decode_commands(row.payload)) == row.payload
+
+
+def test_a_run_of_the_first_release_is_rebuilt_to_the_same_decisions_and_state(run: Path) -> None:
+    """What a new field of the state does not need is absent from it, as ``msgspec.UNSET``."""
+    report = replay(run)
+    assert report.commands_match, report.difference
+    assert report.is_equal, report.difference
 
 
 def test_its_audit_names_the_same_orders_with_the_same_ends(run: Path) -> None:
