@@ -27,6 +27,7 @@ app = App(
 # The summaries stand here because a command's own text would have to be imported to be shown.
 COMMANDS = {
     "demo": ("patang.cli.demo:demo", "Watch two strategies trade a simulated market."),
+    "backtest": ("patang.cli.backtest:backtest", "Play stored days to a strategy."),
     "sandbox": ("patang.cli.sandbox:sandbox", "Serve a simulated market behind Kite's own URLs."),
     "replay": ("patang.cli.replay:replay", "Rebuild a run from its journal and compare."),
     "journal": ("patang.cli.journal:app", "Prove a run's journal, look into it, export it."),
