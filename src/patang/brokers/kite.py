@@ -323,6 +323,10 @@ def _broker_position(row: PositionRow) -> BrokerPosition:
             quantity=row.quantity,
             buy_value=row.buy_value,
             sell_value=row.sell_value,
+            buy_quantity=row.buy_quantity,
+            sell_quantity=row.sell_quantity,
+            last_price=row.last_price,
+            pnl=row.pnl,
         )
     except ValueError as error:
         raise DataException(f"position {row.tradingsymbol}: {error}") from error

@@ -131,6 +131,8 @@ class PaperBroker:
                     quantity=p.quantity,
                     buy_value=p.buy_value,
                     sell_value=p.sell_value,
+                    buy_quantity=p.buy_quantity,
+                    sell_quantity=p.sell_quantity,
                 )
                 for p in exchange.positions(user)
             ),

@@ -13,13 +13,20 @@ from patang.domain.order import Fill, Order
 
 
 class BrokerPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """One net position in the broker's books. Values in rupees; ``quantity`` short negative."""
+    """One net position in the broker's books. Values in rupees; ``quantity`` short negative.
+
+    The last four are absent where the broker does not tell them.
+    """
 
     instrument: InstrumentId
     product: Product
     quantity: int
     buy_value: Decimal
     sell_value: Decimal
+    buy_quantity: int | None = None
+    sell_quantity: int | None = None
+    last_price: Decimal | None = None
+    pnl: Decimal | None = None
 
 
 class AccountSnapshot(msgspec.Struct, frozen=True, kw_only=True):

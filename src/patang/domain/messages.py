@@ -376,17 +376,20 @@ class BandsRead(Event, frozen=True, tag="bands_read"):
 
 
 class PositionFigures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A position as a broker reports it; rupees. Source: Kite Connect v3, portfolio, positions."""
+    """A position as a broker reports it; rupees. What it does not tell is absent.
+
+    Source: Kite Connect v3, portfolio, positions (net).
+    """
 
     instrument: InstrumentId
     product: Product
     quantity: int
-    buy_quantity: int
-    sell_quantity: int
     buy_value: Decimal
     sell_value: Decimal
-    last_price: Decimal
-    pnl: Decimal
+    buy_quantity: int | None = None
+    sell_quantity: int | None = None
+    last_price: Decimal | None = None
+    pnl: Decimal | None = None
 
 
 class AccountRead(Event, frozen=True, tag="account_read"):

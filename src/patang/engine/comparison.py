@@ -77,9 +77,11 @@ def _of_position(
     if ours.quantity != row.quantity:
         return [_quantity(books, key, ours.quantity, row.quantity, rows)]
     found = _of_values(key, ours, row)
+    if row.last_price is None:
+        return found
     value, shift = ours.sell_value - ours.buy_value, row.sell_value - row.buy_value
     pnl = ours.pnl(row.last_price)
-    if abs(pnl - row.pnl) > _PAISA and abs(value - shift) <= _PAISA:
+    if row.pnl is not None and abs(pnl - row.pnl) > _PAISA and abs(value - shift) <= _PAISA:
         found.append(_difference(key, "pnl", pnl, row.pnl))
     marked = books.marked(row.instrument)
     if marked is not None and marked != row.last_price and row.quantity:
@@ -100,13 +102,14 @@ def _of_values(
         ("buy_value", ours.buy_value, row.buy_value),
         ("sell_value", ours.sell_value, row.sell_value),
     )
-    bought = ours.buy_quantity - row.buy_quantity
+    is_told = row.buy_quantity is not None and row.sell_quantity is not None
+    bought = ours.buy_quantity - (row.buy_quantity or 0)
     shift = ours.buy_value - row.buy_value
-    sold = ours.sell_quantity - row.sell_quantity
-    net = bought == sold and abs(shift - (ours.sell_value - row.sell_value)) <= _PAISA
+    sold = ours.sell_quantity - (row.sell_quantity or 0)
+    net = is_told and bought == sold and abs(shift - (ours.sell_value - row.sell_value)) <= _PAISA
     # As much on one side as on the other, at the same value: one of us nets what was closed.
     why = "closed units are counted on one side only; what is open is the same" if net else ""
-    found = [_difference(key, name, a, b, why) for name, a, b in pairs if a != b]
+    found = [_difference(key, name, a, b, why) for name, a, b in pairs if b is not None and a != b]
     found += [
         _difference(key, name, a, b, why if bought else "")
         for name, a, b in values

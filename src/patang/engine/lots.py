@@ -11,7 +11,7 @@ from patang.domain.money import ZERO
 from patang.domain.order import Fill
 
 
-class Lot(msgspec.Struct, kw_only=True):
+class Lot(msgspec.Struct, kw_only=True, gc=False):
     """Units of one fill that are still open; ``quantity`` is positive, ``charges`` are theirs."""
 
     side: Side
@@ -22,7 +22,7 @@ class Lot(msgspec.Struct, kw_only=True):
     order_id: str
 
 
-class Trip(msgspec.Struct, frozen=True, kw_only=True):
+class Trip(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An entry and the exit that closed it: one row of the trade list.
 
     ``side`` is the entry's: SELL for a short. Prices and money in rupees, times UTC nanoseconds.

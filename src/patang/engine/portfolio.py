@@ -35,7 +35,7 @@ class TradeBook(msgspec.Struct):
     charges: Decimal = ZERO
 
 
-class BookedFill(msgspec.Struct, frozen=True, kw_only=True):
+class BookedFill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A trade in the books: whose it is, and what it cost, rupees."""
 
     fill: Fill
@@ -43,7 +43,7 @@ class BookedFill(msgspec.Struct, frozen=True, kw_only=True):
     charges: Decimal
 
 
-class CashEntry(msgspec.Struct, frozen=True, kw_only=True):
+class CashEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of the cash ledger: rupees that came in, or (negative) went out."""
 
     at_ns: int
@@ -53,7 +53,7 @@ class CashEntry(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
 
 
-class EquityPoint(msgspec.Struct, frozen=True, kw_only=True):
+class EquityPoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the account was worth at a time (UTC ns), rupees."""
 
     at_ns: int

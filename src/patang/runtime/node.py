@@ -32,6 +32,7 @@ from patang.engine.engine import Engine
 from patang.engine.risk import TradingState
 from patang.kite.clock import Clock
 from patang.runtime.clocks import sleep_until
+from patang.runtime.daily_check import account_read
 from patang.runtime.inbox import Inbox
 from patang.runtime.snapshots import Snapshots
 from patang.runtime.turns import take_turn
@@ -42,6 +43,7 @@ _FLUSH_INTERVAL_S = 0.05
 _LAST_CANCELS_S = 10.0
 _DISK_FULL = "the disk is full: only cancels and exits are still journaled; free some space"
 _TRUST_LOOK_S = 1.0
+_COMPARE_AGAIN_S = 60.0
 _RECONCILE_PAUSE_S = (1.0, 30.0)
 
 Feeder = Callable[["Node"], Awaitable[None]]
@@ -162,6 +164,7 @@ class Node:
                 group.create_task(self._flush(), name="journal flush"),
                 group.create_task(self._keep_trust(), name="reconciliation"),
                 group.create_task(self._keep_snapshots(), name="snapshots"),
+                group.create_task(self._compare_at_close(), name="daily comparison"),
             ]
             helpers += [
                 group.create_task(_run_feeder(feeder, self), name=f"feeder {number}")
@@ -289,6 +292,20 @@ class Node:
             await self._broker.reconcile(engine.ledger.orders.values())
             await self.clock.sleep(pause_s)
             pause_s = min(pause_s * 2, longest_s)
+
+    async def compare_books(self) -> bool:
+        """Have the engine hold its books against the broker's own figures; False when unread."""
+        try:
+            snapshot = await self._broker.snapshot()
+        except PatangError:
+            return False
+        self.post(account_read(snapshot))
+        return True
+
+    async def _compare_at_close(self) -> None:
+        await sleep_until(self.clock, self._engine.spec.close_ns)
+        while not await self.compare_books():
+            await self.clock.sleep(_COMPARE_AGAIN_S)
 
     async def _fire_timers(self) -> None:
         while True:
