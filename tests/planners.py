@@ -69,7 +69,7 @@ class Planner(Strategy):
                     Leg(instrument=INFY.id, side=side, quantity=self.unit),
                     Leg(instrument=TCS.id, side=side.opposite, quantity=self.unit),
                 )
-                policy = ("unwind", "hold", "alarm")[step % 3]
+                policy = ("unwind", "hold", "alarm")[step // 24 % 3]
                 return BasketIntent(legs=legs, on_partial=policy)  # type: ignore[arg-type]
             case _:
                 return Watch(add=(FUTURE.id,), drop=(INDEX.id,))
