@@ -43,7 +43,8 @@ CALM_S = 420.0
 """Within how many seconds after that everything must have come to rest."""
 WARM_UP_NS = 5 * NS_PER_SECOND
 USER = "AB1234"
-INSTRUMENTS = 12
+INSTRUMENTS = 8
+_ORDERS_BEFORE_HALT = 30
 _BOUNDARIES = ("before write", "after write", "before send", "after send", "reply")
 _TIMED = (
     patang.sandbox.world,
@@ -125,7 +126,7 @@ class World:
         storm_end_ns = self.start_ns + round(STORM_S * NS_PER_SECOND)
         names = tuple(one.id for one in tradable)
         draw = random.Random(f"strategy {self.seed}")
-        parameters = {"seed": self.seed, "pace": draw.choice((8, 12, 16)), "unit": 7}
+        parameters = {"seed": self.seed, "pace": draw.choice((9, 13, 17)), "unit": 7}
         return RunSpec(
             run_id=f"seed-{self.seed}",
             mode=Mode.SANDBOX,
@@ -136,14 +137,14 @@ class World:
                 StrategySpec(
                     name="one",
                     path="tests.simulation.restless:Restless",
-                    instruments=names[:8],
-                    parameters={**parameters, "burst": draw.choice((0, 3, 30))},
+                    instruments=names[:5],
+                    parameters={**parameters, "burst": draw.choice((5, 8, 11))},
                 ),
                 StrategySpec(
                     name="two",
                     path="tests.simulation.restless:Restless",
-                    instruments=names[6:],
-                    parameters={**parameters, "seed": self.seed + 1, "burst": 3},
+                    instruments=names[4:],
+                    parameters={**parameters, "seed": self.seed + 1, "burst": 7},
                 ),
             ),
             limits=RiskLimits(
@@ -217,7 +218,7 @@ class World:
 
     async def _pump(self) -> None:
         while True:
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(1.0 if self.is_over else 0.4)
             self.market.advance()
             self.market.publish()
 
@@ -343,6 +344,11 @@ class World:
         self.happened["order_by_hand"] += 1
 
     async def _halt(self) -> None:
+        # A halt ends the entries: it comes when there has been something to halt.
+        while len(self.market.exchange.orders(USER)) < _ORDERS_BEFORE_HALT:
+            await asyncio.sleep(1.0)
+            if self.is_over:
+                return
         process = self.process
         if process is None or process.node is None or process.is_dead:
             return

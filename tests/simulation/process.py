@@ -161,6 +161,7 @@ class Process:
         self.kite: Kite | None = None
         self.feed: KiteFeed | None = None
         head = disk.head
+        self.first_row = head.sequence
         disk.process = self
         journal = Journal(disk, head)
         if head.sequence:

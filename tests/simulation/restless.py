@@ -6,9 +6,13 @@ from patang.domain.market import Tick
 from patang.domain.messages import Signal
 from patang.engine.strategy import Strategy, View
 
+_BURSTS = 5
+
 
 class Restless(Strategy):
-    """Every ``pace`` ticks of an instrument, another target: MARKET, near the price or far away."""
+    """First, every ``burst`` ticks, all instruments at once turn around, some times over.
+
+    Every ``pace`` ticks of an instrument, another target: MARKET, near the price or far away."""
 
     def __init__(self, *, seed: int = 0, pace: int = 12, unit: int = 10, burst: int = 0) -> None:
         self.seed = seed
@@ -20,8 +24,9 @@ class Restless(Strategy):
     def on_tick(self, view: View, tick: Tick) -> Signal | None:
         name = tick.instrument
         heard = self._heard[name] = self._heard.get(name, 0) + 1
-        if self.burst and heard == self.burst:
-            return Signal(instrument=name, target=self.unit, reason="burst")
+        if self.burst and heard <= _BURSTS * self.burst and heard % self.burst == 0:
+            side = 1 if heard // self.burst % 2 else -1
+            return Signal(instrument=name, target=side * self.unit, reason="burst")
         if heard % self.pace:
             return None
         drawn = crc32(f"{self.seed} {name} {heard}".encode())
