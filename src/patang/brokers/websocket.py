@@ -326,12 +326,19 @@ class WebSocketBroker:
         if intent.tag in self._intents or order.status is OrderStatus.DENIED:
             return
         if order.order_id is None and order.status is OrderStatus.UNRESOLVED:
-            await self._learn_fate(intent)
+            response = await self._ask(p.GetRequest, of=intent.tag, void=True)
+            pending = _Pending(
+                request_id=intent.tag,
+                message=place_order_of(intent, request_id=intent.tag),
+                intent_id=intent.intent_id,
+                intent=intent,
+                expires_ns=0,
+                is_sent=True,
+                is_told_unresolved=True,
+            )
+            self._pending[intent.tag] = pending
+            self._take_fate(pending, response)
         self._intents[intent.tag] = intent
-
-    async def _learn_fate(self, intent: OrderIntent) -> None:
-        response = await self._ask(p.GetRequest, of=intent.tag, void=True)
-        self._take_fate(intent.tag, intent.intent_id, response)
 
     # What else a client may want
 
@@ -440,11 +447,8 @@ class WebSocketBroker:
             if not asked.done():
                 asked.set_exception(Disconnected(reason))
         for pending in list(self._pending.values()):
-            if pending.is_sent and pending.intent is not None and not pending.is_told_unresolved:
-                pending.is_told_unresolved = True
-                self._emit(
-                    OrderUnresolved(at_ns=self._now(), intent_id=pending.intent_id, reason=reason)
-                )
+            if pending.is_sent and pending.intent is not None:
+                self._tell_unresolved(pending, reason)
 
     async def _ask_again(self, pending: _Pending) -> None:
         """The connection broke before the answer: the gateway says what it knows of the key."""
@@ -462,21 +466,20 @@ class WebSocketBroker:
                 self._link.send(pending.message)
             return
         if pending.intent is not None:
-            self._take_fate(pending.request_id, pending.intent_id, response)
+            self._take_fate(pending, response)
         elif fate.fate != "PENDING":
             del self._pending[pending.request_id]
             if fate.fate == "VOIDED":
                 self._cancel_refused(pending.intent_id, "the gateway did not receive it.")
 
-    def _take_fate(self, request_id: str, intent_id: str, response: p.Response) -> None:
+    def _take_fate(self, pending: _Pending, response: p.Response) -> None:
         fate = p.read_result(response.result, p.RequestFate)
         match fate.fate:
             case "VOIDED":
-                self._pending.pop(request_id, None)
-                self._refuse(intent_id, NOT_RECEIVED, "the gateway never received it.")
+                self._pending.pop(pending.request_id, None)
+                self._refuse(pending.intent_id, NOT_RECEIVED, "the gateway never received it.")
             case "ANSWERED" if fate.response is not None:
-                self._pending.pop(request_id, None)
-                self._take_outcome(intent_id, fate.response)
+                self._take_outcome(pending, fate.response)
             case _:
                 pass  # under way: its answer comes by itself
 
@@ -549,12 +552,21 @@ class WebSocketBroker:
         if asked is not None and not asked.done():
             asked.set_result(response)
             return
-        pending = self._pending.pop(response.request_id, None)
-        if pending is not None and pending.intent is not None:
-            self._take_outcome(pending.intent_id, response)
+        pending = self._pending.get(response.request_id)
+        if pending is None:
+            return  # learnt in another way before
+        if pending.intent is None:
+            del self._pending[response.request_id]
+        else:
+            self._take_outcome(pending, response)
 
-    def _take_outcome(self, intent_id: str, response: p.Response) -> None:
-        now_ns = self._now()
+    def _take_outcome(self, pending: _Pending, response: p.Response) -> None:
+        now_ns, intent_id = self._now(), pending.intent_id
+        if response.status == "UNRESOLVED":
+            # Kept: should the gateway end before it knows, its successor is asked.
+            self._tell_unresolved(pending, response.message)
+            return
+        self._pending.pop(pending.request_id, None)
         match response.status:
             case "ACCEPTED" if response.order_id is not None:
                 self._emit(
@@ -565,13 +577,14 @@ class WebSocketBroker:
             case "NOT_PLACED":
                 self._emit(OrderNotPlaced(at_ns=now_ns, intent_id=intent_id, reads=0))
             case _:
-                self._emit(
-                    OrderUnresolved(
-                        at_ns=now_ns,
-                        intent_id=intent_id,
-                        reason=response.message or response.status,
-                    )
-                )
+                self._on_problem(f"{intent_id}: {response.status} is no outcome of an order.")
+
+    def _tell_unresolved(self, pending: _Pending, reason: str) -> None:
+        if not pending.is_told_unresolved:
+            pending.is_told_unresolved = True
+            self._emit(
+                OrderUnresolved(at_ns=self._now(), intent_id=pending.intent_id, reason=reason)
+            )
 
     def _take_error(self, error: p.Error) -> None:
         request_id = error.request_id or ""

@@ -29,6 +29,7 @@ COMMANDS = {
     "demo": ("patang.cli.demo:demo", "Watch two strategies trade a simulated market."),
     "backtest": ("patang.cli.backtest:backtest", "Play stored days to a strategy."),
     "sandbox": ("patang.cli.sandbox:sandbox", "Serve a simulated market behind Kite's own URLs."),
+    "gateway": ("patang.cli.gateway:app", "Serve one account to many clients."),
     "replay": ("patang.cli.replay:replay", "Rebuild a run from its journal and compare."),
     "journal": ("patang.cli.journal:app", "Prove a run's journal, look into it, export it."),
     "profile": ("patang.cli.profile:app", "Add and list the accounts that commands speak to."),

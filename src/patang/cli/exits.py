@@ -37,6 +37,8 @@ def exit_code_of(error: PatangError) -> Exit:
     # Imported here: a command that does not fail should not load every floor to say so.
     from patang.cli.errors import ReadyFileUnreadable
     from patang.config.errors import ConfigInvalid
+    from patang.gateway.config_file import GatewayFileInvalid
+    from patang.gateway.ledger import LedgerFailed
     from patang.kite import KiteError, NetworkException, TokenException
     from patang.kite.login_errors import CallbackPortTaken, LoginFailed
     from patang.kite.saved import SessionEnded
@@ -66,6 +68,8 @@ def exit_code_of(error: PatangError) -> Exit:
             MissingExtra()
             | CallbackPortTaken()
             | ConfigInvalid()
+            | GatewayFileInvalid()
+            | LedgerFailed()
             | ReadyFileUnreadable()
             | SecretStorageError()
             | JournalError()
