@@ -7,10 +7,13 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from patang.domain.enums import Product, Side
+from patang.domain.instrument import InstrumentId
 from patang.domain.market import NS_PER_SECOND, Tick
 from patang.domain.messages import (
     AnyEvent,
+    BandsRead,
     CancelRefused,
+    CorporateAction,
     FeedGap,
     FillReceived,
     OperatorHalted,
@@ -20,6 +23,9 @@ from patang.domain.messages import (
     OrderRefused,
     OrderUnresolved,
     OrderUpdated,
+    PositionConverted,
+    PriceBand,
+    ReservationReleased,
     RunSpec,
     StrategySpec,
     TicksConflated,
@@ -134,6 +140,39 @@ def _event(engine: Engine, move: Move, now_ns: int, number: int) -> AnyEvent:
                 return FeedGap(at_ns=now_ns, from_ns=now_ns - much, to_ns=now_ns + much)
             return TicksConflated(at_ns=now_ns, instruments=NAMES[:which], dropped=much)
         case _:
-            if flag > 2:
-                return OperatorResumed(at_ns=now_ns, by="me", reason="fine")
-            return OperatorHalted(at_ns=now_ns, by="me", reason="enough")
+            return _operation(move, now_ns, intent_id, name, side)
+
+
+def _operation(move: Move, now_ns: int, intent_id: str, name: InstrumentId, side: Side) -> AnyEvent:
+    """What a person, the broker's back office or the registrar does."""
+    flag, much = move.flag, move.much
+    if flag in (3, 4, 5):
+        return ReservationReleased(
+            at_ns=now_ns, by="me", reason="seen" * (flag - 3), intent_id=intent_id
+        )
+    if flag == 6:
+        return PositionConverted(
+            at_ns=now_ns,
+            instrument=name,
+            side=side,
+            quantity=much,
+            old_product=Product.MIS,
+            new_product=Product.NRML,
+            overnight=much % 5 == 0,
+        )
+    if flag == 7:
+        return CorporateAction(
+            at_ns=now_ns,
+            instrument=name,
+            new_units=1 + abs(much) % 3,
+            old_units=1 + move.which % 2,
+            dividend=Decimal(abs(much)),
+        )
+    if flag == 8:
+        band = PriceBand(instrument=name, lower=Decimal(80), upper=Decimal(90 + abs(much)))
+        return BandsRead(at_ns=now_ns, bands=(band,))
+    if flag > 8:
+        return OperatorResumed(at_ns=now_ns, by="me", reason="fine" * (flag - 9))
+    return OperatorHalted(
+        at_ns=now_ns, by="me", reason="enough", cancel_all=flag == 1, flatten=flag == 2
+    )

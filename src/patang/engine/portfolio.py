@@ -221,7 +221,7 @@ class Portfolio:
             if each == name:
                 lots.rescale(new, old)
         if name in self._marks:
-            self._marks[name] = self._marks[name] * old / new
+            self._marks[name] = instrument.round_price(self._marks[name] * old / new)
 
     def mark(self, instrument: InstrumentId, last_price: Decimal) -> None:
         """Value the instrument at ``last_price`` (rupees) from now on."""
