@@ -14,6 +14,7 @@ The account must be empty, the market open and liquid at ``buy_at``.
 
 import asyncio
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
@@ -154,13 +155,13 @@ class Trading:
 
 
 # ruff: noqa: S101, D102 - these are tests, and their names are what they claim
-class BrokerConformance:
+class BrokerConformance(ABC):
     """The suite. ``trading`` opens a broker before an empty account."""
 
     mode: Mode = Mode.SANDBOX
 
-    def trading(self) -> AbstractAsyncContextManager[Trading]:
-        raise NotImplementedError("say how the broker is opened")
+    @abstractmethod
+    def trading(self) -> AbstractAsyncContextManager[Trading]: ...
 
     async def test_mode_is_the_one_it_is_for(self) -> None:
         async with self.trading() as trading:
