@@ -14,7 +14,7 @@ import msgspec
 from patang.domain.enums import Side, Trust
 from patang.domain.errors import InvalidValue, InvariantBroken
 from patang.domain.instrument import InstrumentId
-from patang.domain.intents import Watch, Withdraw
+from patang.domain.intents import BasketIntent, Plan, Watch, Withdraw
 from patang.domain.market import NS_PER_SECOND, Bar
 from patang.domain.messages import (
     AccountRead,
@@ -572,7 +572,20 @@ class Engine:
                     now_ns = self._market.now_ns
                     number = self.plans.next_number
                     self._commands.append(PlanRaised(strategy=owner, number=number, plan=answer))
-                    self._take_steps(self.plans.adopt(owner, answer, self._facts, now_ns))
+                    why = self._lacks_margin(answer)
+                    if why is None:
+                        self._take_steps(self.plans.adopt(owner, answer, self._facts, now_ns))
+                    else:
+                        self._take_steps(iter([self.plans.refuse(owner, answer, why)]))
+
+    def _lacks_margin(self, plan: Plan) -> str | None:
+        """Why a basket's legs, all together, need more than may be used."""
+        if not (isinstance(plan, BasketIntent) and self.risk.needs_margin):
+            return None
+        self._mark()
+        now_ns = self._market.now_ns
+        margin = self._witness.basket_margin(plan.legs, self.spec.product, now_ns)
+        return self.risk.lacks_margin(margin, self.portfolio.equity)
 
     def _aim(self, key: Key, signal: Signal) -> None:
         if self.ledger.aim(key, signal, self._market.now_ns):

@@ -167,6 +167,11 @@ class PlanBook:
         yield from _opening(one)
         yield from self.advance(keys[0], look, now_ns)
 
+    def refuse(self, owner: str, plan: Plan, reason: str) -> Changed:
+        """Turn an intent away before it wants anything; what stands in its place stays."""
+        self._numbers += 1
+        return Changed(owner, self._numbers, Phase.REFUSED, f"{plan.reason} {reason}".strip())
+
     def advance(self, key: Key, look: Look, now_ns: int) -> Iterator[Step]:
         """Look at the intent of a key again: a price, an order or the clock may have moved."""
         one = self._by_key.get(key)

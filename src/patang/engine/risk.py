@@ -202,6 +202,18 @@ class RiskGate:
         self._count(intent, exposure, now_ns)
         return Approved(intent)
 
+    def lacks_margin(self, margin: Decimal | None, equity: Decimal) -> str | None:
+        """Why ``margin`` (rupees, of all that is held and asked for) may not be taken, or None."""
+        use = self._limits.margin_use
+        if use is None:
+            return None
+        if margin is None:
+            return "what it needs cannot be estimated: no rates are known."
+        available = equity * use / _HUNDRED
+        if margin <= available:
+            return None
+        return f"margin {margin:.2f} with this order, {available:.2f} may be used."
+
     def placed_recently(self) -> list[int]:
         """Times of the approvals that still count against a rate, for the state hash."""
         return list(self._placed_ns)
@@ -321,18 +333,8 @@ class RiskGate:
         return (Refusal.MAX_NET_VALUE, f"net value {net}, limit {limit}.") if net > limit else None
 
     def _margin_refusal(self, exposure: Exposure) -> Found:
-        use = self._limits.margin_use
-        if use is None:
-            return None
-        if exposure.margin is None:
-            return Refusal.MARGIN, "what it needs cannot be estimated: no rates are known."
-        available = exposure.equity * use / _HUNDRED
-        if exposure.margin <= available:
-            return None
-        return (
-            Refusal.MARGIN,
-            f"margin {exposure.margin:.2f} with this order, {available:.2f} may be used.",
-        )
+        why = self.lacks_margin(exposure.margin, exposure.equity)
+        return None if why is None else (Refusal.MARGIN, why)
 
     def _rate_refusal(self, now_ns: int) -> Found:
         placed = self._placed_ns

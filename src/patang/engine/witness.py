@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import msgspec
 
-from patang.domain.enums import Side
+from patang.domain.enums import Product, Side
 from patang.domain.instrument import Instrument, InstrumentId
+from patang.domain.intents import Leg
 from patang.domain.money import ZERO
 from patang.domain.order import OrderIntent
 from patang.engine.exposure import Exposure, Line
@@ -94,6 +95,22 @@ class Witness:
             for name, (held, buys, sells) in units.items()
             if held or buys or sells
         )
+
+    def basket_margin(self, legs: Iterable[Leg], product: Product, now_ns: int) -> Decimal | None:
+        """Rupees blocked if everything that works and every leg filled; None when not known."""
+        lines = self.lines()
+        for leg in legs:
+            own = [line for line in lines if line.instrument.id == leg.instrument]
+            line = own[0] if own else Line(instrument=self._instruments[leg.instrument])
+            is_buy = leg.side is Side.BUY
+            added = msgspec.structs.replace(
+                line,
+                buys=line.buys + (leg.quantity if is_buy else 0),
+                sells=line.sells + (0 if is_buy else leg.quantity),
+                price=self._price(leg.instrument),
+            )
+            lines = with_line(lines, added)
+        return margin_of(lines, product, ist_date(now_ns), self._prices(lines))
 
     def _price(self, name: InstrumentId) -> Decimal | None:
         last = self._last_prices.get(name)

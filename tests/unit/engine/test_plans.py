@@ -1,5 +1,8 @@
 """Explicit intents: each becomes targets at its time, and never two orders for one wish."""
 
+from decimal import Decimal
+
+import msgspec
 import pytest
 
 from patang.domain.enums import Side
@@ -24,7 +27,7 @@ from patang.domain.messages import (
     Signal,
 )
 from patang.domain.order import OrderStatus
-from tests.builders import FUTURE, INFY, TCS, Desk, Told, alarms, cancelled, spec, submitted
+from tests.builders import FUTURE, INFY, LIMITS, TCS, Desk, Told, alarms, cancelled, spec, submitted
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -374,3 +377,21 @@ def test_a_basket_may_call_a_person_once_and_go_on():
     fill_last(desk, "o1")
     fill_last(desk, "o2")
     assert phases(desk)[-1] == "DONE"
+
+
+def test_a_basket_whose_legs_together_need_too_much_buys_nothing():
+    # MIS blocks a fifth of a share's value: 120,000 for each leg, 200,000 may be used.
+    limits = msgspec.structs.replace(
+        LIMITS, margin_use=Decimal(20), max_order_value=Decimal(10_000_000)
+    )
+    desk = Desk(spec(limits=limits))
+    desk.tick(100.0, instrument=TCS)
+    legs = (
+        Leg(instrument=TCS.id, side=SELL, quantity=6_000),
+        Leg(instrument=INFY.id, side=BUY, quantity=6_000),
+    )
+    assert submitted(ask(desk, BasketIntent(legs=legs))) == []
+    assert phases(desk) == ["REFUSED"]
+    assert any("240000" in c.reason for c in desk.log if isinstance(c, PlanChanged))
+    smaller = tuple(msgspec.structs.replace(leg, quantity=4_000) for leg in legs)
+    assert [i.instrument for i in submitted(ask(desk, BasketIntent(legs=smaller)))] == [INFY.id]
