@@ -21,6 +21,7 @@ from patang.domain.messages import (
     OrderRefused,
     OrderUnresolved,
     OrderUpdated,
+    ReservationReleased,
     RunStarted,
     SubmitOrder,
 )
@@ -113,6 +114,8 @@ class _Audit:
             case OrderNotPlaced(intent_id=name, reads=reads):
                 told = f"absent from {reads} order books in a row"
                 self._end(entry, name, OrderStatus.NOT_PLACED, told)
+            case ReservationReleased(intent_id=name, by=by, reason=reason):
+                self._note(entry, name, f"released by {by}: {reason}")
             case CancelRefused(intent_id=name, message=message):
                 order = self._note(entry, name, f"cancel refused: {message}")
                 if order is not None:

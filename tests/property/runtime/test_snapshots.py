@@ -1,21 +1,25 @@
 """Wherever a run is cut, what a snapshot gives goes on exactly as the run did."""
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patang.domain.messages import RunStarted
+from patang.domain.messages import RunStarted, StrategySpec
 from patang.engine.engine import Engine
 from patang.runtime.snapshots import restore_engine, take_snapshot
 from patang.runtime.strategies import load_strategies
 from patang.storage.journal import START
 from tests.builders import START_NS
-from tests.generate_events import MOVES, Move, chaos_spec, events_of
+from tests.generate_events import FOLLOWERS, MOVES, Move, chaos_spec, events_of
+from tests.planners import PLANNERS
 
 
 @settings(max_examples=60, deadline=None)
-@given(moves=MOVES, cut=st.integers(0, 60))
-def test_a_restored_engine_decides_what_the_first_one_decides(moves: list[Move], cut: int) -> None:
-    run = chaos_spec()
+@given(MOVES, st.integers(0, 60), st.sampled_from([FOLLOWERS, PLANNERS]))
+def test_a_restored_engine_decides_what_the_first_one_decides(
+    moves: list[Move], cut: int, kind: tuple[StrategySpec, ...]
+) -> None:
+    run = msgspec.structs.replace(chaos_spec(), strategies=kind)
     first = Engine(run, load_strategies(run.strategies))
     first.process(RunStarted(at_ns=START_NS, run=run))
     second: Engine | None = None
