@@ -6,7 +6,7 @@ from patang.domain.market import Tick
 from patang.domain.messages import Signal
 from patang.engine.strategy import Strategy, View
 
-_BURSTS = 5
+_BURSTS = 4
 
 
 class Restless(Strategy):
