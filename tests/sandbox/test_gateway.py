@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 
+import aiohttp
 import msgspec
 import pytest
 
 from patang.brokers import protocol as p
+from patang.brokers.gateway_link import GatewayAddress
 from patang.brokers.protocol_words import iso_of
+from patang.brokers.websocket import WebSocketBroker
+from patang.domain.enums import Mode
 from patang.domain.errors import InvalidValue
 from patang.domain.secret import Secret
 from patang.gateway.clients import Permission, Scope
@@ -16,10 +20,14 @@ from patang.gateway.server import GatewaySettings
 from patang.sandbox.faults.menu import LoseReply
 from patang.sandbox.seeds import SandboxUser
 from patang.sandbox.testing import SandboxServer, sandbox_fixture
+from patang.sandbox.tls import certificate_in
 from tests.gateway_house import (
+    SECRET,
     SPEED,
+    TIMINGS,
     a_client,
     an_order,
+    clock_of,
     gateway_before,
     raw_client,
 )
@@ -118,6 +126,70 @@ async def test_a_new_connection_of_a_client_replaces_the_old_one(exchange, tmp_p
     ):
         assert await old.next() == p.CloseCode.REPLACED
         assert (await new.ask(p.GetOrders(request_id="q"))).status == "OK"
+
+
+async def test_a_client_that_never_proves_itself_is_put_out(exchange, tmp_path, user, monkeypatch):
+    monkeypatch.setattr("patang.gateway.server._AUTH_WITHIN_S", 0.3)
+    async with (
+        gateway_before(exchange, tmp_path, user_id=user) as (gateway, _),
+        raw_client(gateway.url, proved=False) as client,
+    ):
+
+        async def beat() -> None:
+            while True:
+                await client.send(p.Heartbeat())
+                await asyncio.sleep(0.05)
+
+        beating = asyncio.create_task(beat())
+        assert await client.next() == p.CloseCode.NOT_AUTHENTICATED
+        beating.cancel()
+        await asyncio.wait([beating])
+
+
+async def test_a_web_page_is_refused(exchange, tmp_path, user):
+    async with (
+        gateway_before(exchange, tmp_path, user_id=user) as (gateway, _),
+        aiohttp.ClientSession() as session,
+    ):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.ws_connect(gateway.url, headers={"Origin": "https://example.com"})
+        assert refused.value.status == 403
+
+
+async def test_a_flood_is_answered_and_then_cut_off(exchange, tmp_path, user):
+    slow = a_client(messages_per_second=5)
+    async with (
+        gateway_before(exchange, tmp_path, user_id=user, clients=(slow,)) as (gateway, _),
+        raw_client(gateway.url) as client,
+    ):
+        for _ in range(12):
+            await client.send(*[p.GetOrders(request_id="q")] * 100)
+        codes = set()
+        while not isinstance(message := await client.next(), int):
+            codes.add(getattr(message, "code", ""))
+        assert "RATE_LIMITED" in codes
+        assert message == p.CloseCode.ABUSE
+
+
+async def test_tls_is_spoken_where_there_is_a_certificate(exchange, tmp_path, user):
+    made = certificate_in(tmp_path / "tls")
+    settings = GatewaySettings(certificate=made.certificate, private_key=made.key)
+    async with gateway_before(exchange, tmp_path, user_id=user, settings=settings) as (gateway, _):
+        assert gateway.url.startswith("wss://")
+        fields = {"url": gateway.url, "client_id": "desk", "secret": SECRET}
+        for ca_file, is_trusted in ((made.certificate, True), (None, False)):
+            async with WebSocketBroker(
+                GatewayAddress(**fields, ca_file=ca_file),
+                mode=Mode.SANDBOX,
+                clock=clock_of(exchange),
+                timings=TIMINGS,
+            ) as broker:
+                if is_trusted:
+                    await asyncio.wait_for(broker.connected(), 5)
+                    assert (await broker.snapshot()).available_cash == 1_000_000
+                else:
+                    await asyncio.sleep(0.3)
+                    assert broker.connections == 0
 
 
 # Reading messages

@@ -206,6 +206,11 @@ class GetRequest(Request, frozen=True, tag="GET_REQUEST"):
     of: Key
     void: bool = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.of or not _is_word(self.of):
+            raise ValueError("of must be 1-64 letters, digits and ._:-")
+
 
 class GetBooks(Request, frozen=True, tag="GET_BOOKS"):
     """Read the broker's books anew and tell them whole, with the place in the stream."""

@@ -382,6 +382,8 @@ class WebSocketBroker:
         try:
             async with asyncio.timeout(_ANSWER_WITHIN_S):
                 return await asked
+        except TimeoutError:
+            raise Disconnected("the gateway does not answer.") from None
         finally:
             self._asked.pop(request_id, None)
 

@@ -31,6 +31,7 @@ _MISSED_HEARTBEATS = 3
 _OUTGOING_MAX = 50_000
 _SENDING_WITHIN_S = 10.0
 _STRIKES_MAX = 20
+_FLOOD_MAX = 1_000
 _CONNECTIONS_MAX = 256
 
 
@@ -172,10 +173,11 @@ class _Connection:
         self._seat: Seat | None = None
         self._rate: Rate | None = None
         self._strikes = 0
+        self._flood = 0
         self._outgoing: deque[bytes] = deque()
         self._quotes: dict[str, bytes] = {}
         self._wanted = asyncio.Event()
-        self._heard_s = time.monotonic()
+        self._began_s = self._heard_s = self._beaten_s = time.monotonic()
         self._farewell: tuple[int, str] | None = None
 
     # The link that the desk sees
@@ -266,15 +268,17 @@ class _Connection:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._heartbeat_s)
+            await asyncio.sleep(min(self._heartbeat_s, _AUTH_WITHIN_S / 5))
             silence_s = time.monotonic() - self._heard_s
-            if self._seat is None and silence_s > _AUTH_WITHIN_S:
+            if self._seat is None and time.monotonic() - self._began_s > _AUTH_WITHIN_S:
                 self.close(CloseCode.NOT_AUTHENTICATED, "no AUTH came in time")
                 return
             if silence_s > self._heartbeat_s * _MISSED_HEARTBEATS:
                 self.close(CloseCode.SILENT, "nothing was heard of the client")
                 return
-            if self._seat is not None and not self._outgoing:
+            is_due = time.monotonic() - self._beaten_s >= self._heartbeat_s
+            if self._seat is not None and is_due and not self._outgoing:
+                self._beaten_s = time.monotonic()
                 seq = self._seat.stream.seq
                 self.send(p.encode(p.Heartbeat(timestamp=iso_of(time.time_ns()), seq=seq)))
 
@@ -300,7 +304,11 @@ class _Connection:
         if self._rate is not None and not self._rate.take():
             request_id = getattr(message, "request_id", None)
             self._refuse(Codes.RATE_LIMITED, "too many messages in a second.", request_id)
+            self._flood += 1
+            if self._flood >= _FLOOD_MAX:
+                self.close(CloseCode.ABUSE, "too many messages in a second")
             return
+        self._flood = 0
         match message:
             case p.UnknownType():
                 self._refuse(Codes.UNKNOWN_TYPE, str(message), message.request_id)
