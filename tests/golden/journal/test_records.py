@@ -1,6 +1,7 @@
-"""Records of the first release: whatever a later one adds to them, these still say what they said.
+"""Records of earlier releases: whatever a later one adds to them, these still say what they said.
 
-``messages-1.txt`` holds one record of every kind that release wrote, ``run-1.journal`` a whole run.
+``messages-1.txt`` holds one record of every kind the first release wrote, ``run-1.journal`` a whole
+run of it, ``messages-2.txt`` the kinds and fields that came with explicit intents and the books.
 A kind that is added later gets a line in a file of its own number; these stay as they are.
 """
 
@@ -17,11 +18,11 @@ from patang.domain.messages import (
     encode_commands,
     encode_event,
 )
-from patang.runtime.journal_entries import read_entries
+from patang.runtime.journal_entries import KINDS, read_entries
 from patang.runtime.order_audit import audit_orders
 from patang.runtime.replay import replay
 from patang.runtime.turns import COMMANDS, EVENT
-from patang.storage.journal import read_journal, verify
+from patang.storage.journal import SEAL, read_journal, verify
 
 HERE = Path(__file__).parent
 RUN_ROWS = 190
@@ -60,6 +61,16 @@ def test_commands_are_even_written_the_same() -> None:
     for kind, payload in LINES:
         if kind.decode() == COMMANDS:
             assert encode_commands(decode_commands(payload)) == payload
+
+
+def test_every_kind_of_record_has_a_line_that_holds_it() -> None:
+    """A kind that is missing is to be added, in a file of the release that brings it."""
+    held = {
+        message["kind"]
+        for kind, payload in LINES
+        for message in ([json.loads(payload)] if kind.decode() == EVENT else json.loads(payload))
+    }
+    assert sorted(set(KINDS) - held - {SEAL}) == []
 
 
 def test_a_field_that_is_gone_or_means_another_thing_is_noticed() -> None:
