@@ -5,7 +5,7 @@ same commands and the same state, in backtest, paper, live and replay alike.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, assert_never
 
@@ -66,6 +66,7 @@ from patang.domain.order import Fill, Order, OrderIntent, OrderStatus
 from patang.domain.position import Position
 from patang.engine.bars import BarBuilder
 from patang.engine.comparison import compare
+from patang.engine.day_watch import DayTally, Restraint, TradingState
 from patang.engine.higher_bars import HigherBars
 from patang.engine.host import Heard, StrategyHost
 from patang.engine.orders import Key, OrderLedger
@@ -73,7 +74,7 @@ from patang.engine.plans import Changed, Drop, Facts, Phase, PlanBook, Standing,
 from patang.engine.portfolio import EXTERNAL as EXTERNAL
 from patang.engine.portfolio import Portfolio
 from patang.engine.refusals import Refusal
-from patang.engine.risk import Approved, DayTally, Denied, Restraint, RiskGate, TradingState
+from patang.engine.risk import Approved, Denied, RiskGate
 from patang.engine.stop import EmergencyStop
 from patang.engine.strategy import Gap, Strategy
 from patang.engine.view import MarketState
@@ -157,7 +158,7 @@ class Engine:
         self._sampled_ns = 0
         if spec.carried:
             owners = {item.name: self.portfolio.net_pnl_of(item.name) for item in spec.strategies}
-            self.risk.begin(self.portfolio.net_pnl, owners)
+            self.risk.day.begin(self.portfolio.net_pnl, owners)
         self._has_started = False
         self._has_stopped = False
         self._has_squared_off = False
@@ -312,14 +313,16 @@ class Engine:
             bar = self._bars.add(tick)
             if bar is not None:
                 self._on_bar(bar)
-            if self.plans:
+            if self.plans.by_key:
                 self._step_instrument(tick.instrument)
             self._hear(self.host.tick(tick))
 
     def _on_bar(self, bar: Bar) -> None:
-        if not self._market.keep(bar):
-            return
-        self._commands.append(BarClosed(bar=bar))
+        if self._market.keep(bar):
+            self._commands.append(BarClosed(bar=bar))
+            self._show(bar)
+
+    def _show(self, bar: Bar) -> None:
         heard = self.host.bar(bar)
         if heard:
             self._hear(heard)
@@ -337,10 +340,12 @@ class Engine:
         if bar.instrument not in self._market.instruments or bar.interval is not self.spec.interval:
             self._alarm("warning", "UNKNOWN_BAR", f"{bar.interval} of {bar.instrument}")
             return
+        if not self._market.keep(bar):
+            return
         self._market.last_prices[bar.instrument] = bar.close
-        if self.plans:
+        if self.plans.by_key:
             self._step_instrument(bar.instrument)
-        self._on_bar(bar)
+        self._show(bar)  # the event tells of it: a command that repeats it would only cost
 
     def _on_history(self, event: HistoryLoaded) -> None:
         """Bars from before: they are kept, feed indicators and longer bars, and decide nothing."""
@@ -551,7 +556,7 @@ class Engine:
 
     # --- decisions -----------------------------------------------------------
 
-    def _hear(self, heard: list[Heard]) -> None:
+    def _hear(self, heard: Sequence[Heard]) -> None:
         if self._has_squared_off or self._has_stopped or self._is_flattening:
             return
         for owner, answer in heard:
@@ -839,7 +844,7 @@ class Engine:
 
     def _note_results(self) -> None:
         for owner, profit in self.portfolio.take_results():
-            self.risk.note_result(owner, profit)
+            self.risk.day.note_result(owner, profit)
 
     def _find(
         self, order_id: str, tag: str | None, instrument: InstrumentId, side: Side

@@ -1,7 +1,7 @@
 """Runs the strategies: shows each its view, takes its answers, and contains its failures."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -172,7 +172,7 @@ class StrategyHost:
             if bar.instrument in hosted.view.instruments and self._overrides(hosted, "on_history"):
                 self._call(hosted, hosted.strategy.on_history, bar)
 
-    def fill(self, owner: str, fill: Fill) -> list[Heard]:
+    def fill(self, owner: str, fill: Fill) -> Sequence[Heard]:
         """Show a fill to the strategy that owns it."""
         hosted = self.hosted.get(owner)
         if hosted is None:
@@ -186,7 +186,7 @@ class StrategyHost:
             hosted.losses += gained < 0
         return self._call(hosted, hosted.strategy.on_fill, fill)
 
-    def order(self, order: Order) -> list[Heard]:
+    def order(self, order: Order) -> Sequence[Heard]:
         """Show an order, as it is now, to the strategy that owns it."""
         hosted = self.hosted.get(order.intent.strategy)
         if hosted is None:
@@ -221,7 +221,7 @@ class StrategyHost:
         hosted.is_enabled = is_enabled
         hosted.consecutive_errors = hosted.close_overruns = 0
 
-    def change(self, name: str, parameters: Mapping[str, Value]) -> list[Heard]:
+    def change(self, name: str, parameters: Mapping[str, Value]) -> Sequence[Heard]:
         """Give a strategy other parameters, all or none, and let it rebuild what depends on them.
 
         Raises:
@@ -354,44 +354,41 @@ class StrategyHost:
 
     def _call(
         self, hosted: Hosted, callback: Callable[..., Signals], *facts: object
-    ) -> list[Heard]:
+    ) -> Sequence[Heard]:
         if not hosted.is_enabled:
-            return []
+            return ()
+        hosted.calls += 1
         meter = self.meter
         began_ns = 0 if meter is None else meter()
-        hosted.calls += 1
-        answers = self._answers(hosted, callback, facts)
-        if meter is not None:
-            took_ns = meter() - began_ns
-            if took_ns > self._budget_ns:
-                self._overruns.append(Overrun(hosted.spec.name, callback.__name__, took_ns))
-        if not answers:
-            return []
-        hosted.signals += len(answers)
-        return [(hosted.spec.name, answer) for answer in answers]
-
-    def _answers(
-        self, hosted: Hosted, callback: Callable[..., Signals], facts: Iterable[object]
-    ) -> list[Answer]:
+        answers: list[Answer] | None = None
         try:
             answer = callback(hosted.view, *facts)
-            answers: list[Answer] = []
             if answer is not None:
                 answers = checked_answers(answer, hosted.view.instruments, self._market.instruments)
         except MissingExtra:
             raise  # the installation's fault, not the strategy's: no run should go on without it
         except Exception as error:  # noqa: BLE001 - a strategy's failure stays its own
-            hosted.errors += 1
-            hosted.consecutive_errors += 1
-            where = _line_in(type(hosted.strategy).__module__, error)
-            hosted.last_error = f"{callback.__name__}{where}: {_described(error)}"
-            hosted.is_enabled = hosted.consecutive_errors < self._max_errors
-            self._failures.append(
-                Failure(hosted.spec.name, hosted.last_error, not hosted.is_enabled)
-            )
-            return []
-        hosted.consecutive_errors = 0
-        return answers
+            self._note_error(hosted, callback, error)
+        else:
+            hosted.consecutive_errors = 0
+        if meter is not None:
+            took_ns = meter() - began_ns
+            if took_ns > self._budget_ns:
+                self._overruns.append(Overrun(hosted.spec.name, callback.__name__, took_ns))
+        if not answers:
+            return ()
+        hosted.signals += len(answers)
+        return [(hosted.spec.name, answer) for answer in answers]
+
+    def _note_error(
+        self, hosted: Hosted, callback: Callable[..., Signals], error: Exception
+    ) -> None:
+        hosted.errors += 1
+        hosted.consecutive_errors += 1
+        where = _line_in(type(hosted.strategy).__module__, error)
+        hosted.last_error = f"{callback.__name__}{where}: {_described(error)}"
+        hosted.is_enabled = hosted.consecutive_errors < self._max_errors
+        self._failures.append(Failure(hosted.spec.name, hosted.last_error, not hosted.is_enabled))
 
 
 def _line_in(module: str, error: Exception) -> str:

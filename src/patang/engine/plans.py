@@ -123,10 +123,10 @@ class PlanBook:
 
     def __init__(self) -> None:
         self._numbers = 0
-        self._by_key: dict[Key, Standing] = {}
+        self.by_key: dict[Key, Standing] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._by_key)
+        return bool(self.by_key)
 
     @property
     def next_number(self) -> int:
@@ -135,12 +135,12 @@ class PlanBook:
 
     def standing(self, key: Key) -> Plan | None:
         """The intent of an owner and instrument."""
-        one = self._by_key.get(key)
+        one = self.by_key.get(key)
         return None if one is None else one.plan
 
     def all_standing(self) -> list[Standing]:
         """Every intent that stands, by number; for the state hash."""
-        return sorted({s.number: s for s in self._by_key.values()}.values(), key=_number)
+        return sorted({s.number: s for s in self.by_key.values()}.values(), key=_number)
 
     def adopt(self, owner: str, plan: Plan, look: Look, now_ns: int) -> Iterator[Step]:
         """Take an intent in; what stood in its place ends."""
@@ -162,7 +162,7 @@ class PlanBook:
         if isinstance(plan, OcoIntent | TrailingIntent):
             one.bases = (0,)
         for key in keys:
-            self._by_key[key] = one
+            self.by_key[key] = one
         yield Changed(owner, one.number, one.phase, plan.reason)
         yield from _opening(one)
         yield from self.advance(keys[0], look, now_ns)
@@ -174,7 +174,7 @@ class PlanBook:
 
     def advance(self, key: Key, look: Look, now_ns: int) -> Iterator[Step]:
         """Look at the intent of a key again: a price, an order or the clock may have moved."""
-        one = self._by_key.get(key)
+        one = self.by_key.get(key)
         if one is None:
             return
         before = one.phase
@@ -197,12 +197,12 @@ class PlanBook:
         self, instrument: InstrumentId, look: Look, now_ns: int
     ) -> Iterator[Step]:
         """Look at the intents of an instrument again: its price has moved."""
-        for key in [key for key in self._by_key if key[1] == instrument]:
+        for key in [key for key in self.by_key if key[1] == instrument]:
             yield from self.advance(key, look, now_ns)
 
     def end(self, key: Key, phase: Phase, reason: str) -> Iterator[Step]:
         """Let go of the intent of a key; what it holds stays, what rests is dropped."""
-        one = self._by_key.get(key)
+        one = self.by_key.get(key)
         if one is None:
             return
         self._forget(one)
@@ -222,7 +222,7 @@ class PlanBook:
 
     def _forget(self, one: Standing) -> None:
         for name in instruments_of(one.plan):
-            self._by_key.pop((one.owner, name), None)
+            self.by_key.pop((one.owner, name), None)
 
 
 def instruments_of(plan: Plan) -> list[InstrumentId]:

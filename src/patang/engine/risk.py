@@ -8,7 +8,6 @@ Reducing orders pass every limit of exposure: an exit is never blocked.
 from collections import deque
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
@@ -19,24 +18,12 @@ from patang.domain.market import NS_PER_SECOND
 from patang.domain.messages import PriceBand, RunSpec
 from patang.domain.money import ZERO
 from patang.domain.order import OrderIntent
+from patang.engine.day_watch import DayTally, DayWatch, Restraint, TradingState
 from patang.engine.exposure import Exposure, Line
 from patang.engine.refusals import Found, Refusal
 from patang.engine.sizes import group_found, order_found, sums_found, with_line
-from patang.rules.ist import ist_date
 
 _HUNDRED = Decimal(100)
-
-
-class TradingState(StrEnum):
-    """What the gate lets out: everything, or only what shrinks positions.
-
-    REDUCING is the work of a limit that protects a day's result; it ends with the day. HALTED ends
-    only when a person resumes.
-    """
-
-    ACTIVE = "ACTIVE"
-    REDUCING = "REDUCING"
-    HALTED = "HALTED"
 
 
 class Approved(msgspec.Struct, frozen=True):
@@ -53,40 +40,13 @@ class Denied(msgspec.Struct, frozen=True):
     message: str
 
 
-class Restraint(msgspec.Struct, frozen=True, kw_only=True):
-    """A limit was reached: from now on the account, or one strategy of it, only reduces."""
-
-    state: TradingState
-    reason: str
-    strategy: str | None = None
-
-
-class DayTally(msgspec.Struct, kw_only=True):
-    """What the gate counts; of limits that are not set nothing is counted.
-
-    ``base`` is the net profit with which the day began, ``peak`` the highest of the run's equity,
-    ``day_peak`` the highest net profit of the day. Streaks and orders are counted by scope: a
-    strategy, ``NSE:INFY``, an underlying, or the account ("").
-    """
-
-    day: int = 0
-    base: Decimal = ZERO
-    strategy_bases: dict[str, Decimal] = {}
-    peak: Decimal | None = None
-    day_peak: Decimal = ZERO
-    orders: dict[str, int] = {}
-    streaks: dict[str, int] = {}
-    restrained: dict[str, str] = {}
-    recent: dict[str, int] = {}
-
-
 class RiskGate:
     """Checks every order of a run against its limits, in one place and one order of tests."""
 
     def __init__(self, spec: RunSpec) -> None:
         self.state = TradingState.ACTIVE
         self.halt_reason = ""
-        self.tally = DayTally()
+        self.day = DayWatch(spec.limits)
         self.bands: dict[InstrumentId, PriceBand] = {}
         limits = spec.limits
         scopes = [*limits.strategies.values(), *limits.instruments.values()]
@@ -113,10 +73,6 @@ class RiskGate:
         self._square_off_ns = spec.square_off_ns
         self._placed_ns: deque[int] = deque()
 
-    def begin(self, net_pnl: Decimal, strategies: Mapping[str, Decimal]) -> None:
-        """The run begins with positions that have earned this already: no profit of today."""
-        self.tally.base, self.tally.strategy_bases = net_pnl, dict(strategies)
-
     def halt(self, reason: str) -> None:
         """Only reducing orders leave from now on, until ``resume``."""
         self.state = TradingState.HALTED
@@ -132,14 +88,12 @@ class RiskGate:
         """A person ends the halt: streaks, drawdown and the locked profit count from here."""
         self.state = TradingState.ACTIVE
         self.halt_reason = ""
-        self.tally.streaks.clear()
-        self.tally.restrained.clear()
-        self.tally.peak = None
-        self.tally.day_peak = ZERO
+        self.day.forgive()
 
-    def loss_limit_hit(self, net_pnl: Decimal) -> bool:
-        """Whether the day's loss, net of charges, has reached the limit."""
-        return net_pnl - self.tally.base <= -self._limits.max_daily_loss
+    @property
+    def tally(self) -> DayTally:
+        """What the gate counts."""
+        return self.day.tally
 
     @property
     def is_restrained(self) -> bool:
@@ -169,29 +123,21 @@ class RiskGate:
         self._begin_day(net_pnl, now_ns, strategies)
         found: list[Restraint] = []
         if self.state is not TradingState.HALTED:
-            reason = self._halting(net_pnl, equity)
+            reason = self.day.halting(net_pnl, equity)
             if reason is not None:
                 return [Restraint(state=TradingState.HALTED, reason=reason)]
         if self.state is TradingState.ACTIVE:
-            reason = self._locking(net_pnl)
+            reason = self.day.locking(net_pnl)
             if reason is not None:
                 found.append(Restraint(state=TradingState.REDUCING, reason=reason))
         for name, scope in self._limits.strategies.items():
             if name in self.tally.restrained:
                 continue
-            reason = self._strategy_loss(name, scope, strategies.get(name, ZERO))
+            reason = self.day.strategy_loss(name, scope, strategies.get(name, ZERO))
             if reason is not None:
                 self.tally.restrained[name] = reason
                 found.append(Restraint(state=TradingState.REDUCING, reason=reason, strategy=name))
         return found
-
-    def note_result(self, owner: str, profit: Decimal) -> None:
-        """A position was closed with this profit, net of charges: a streak goes on or ends."""
-        scope = self._limits.strategies.get(owner)
-        if scope is not None and scope.max_loss_streak is not None:
-            self._streak(owner, profit)
-        if self._limits.max_loss_streak is not None:
-            self._streak("", profit)
 
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Approved | Denied:
         """Judge one order; an approved one is counted against the rates at once."""
@@ -247,18 +193,18 @@ class RiskGate:
             return Refusal.REDUCING, self.tally.restrained[intent.strategy]
         if now_ns >= self._square_off_ns:
             return Refusal.SQUARE_OFF, "past the square-off time; only exits are sent."
-        if self.loss_limit_hit(exposure.net_pnl):
-            limit, profit = self._limits.max_daily_loss, exposure.net_pnl
+        if self.day.loss_limit_hit(exposure.net_pnl):
+            limit, profit = self._limits.max_daily_loss, exposure.net_pnl - self.tally.base
             return (
                 Refusal.MAX_DAILY_LOSS,
                 f"net profit {profit}, daily loss limit {limit}.",
             )
         scope = self._limits.strategies.get(intent.strategy)
-        reason = scope and self._strategy_loss(intent.strategy, scope, exposure.strategy_pnl)
+        reason = scope and self.day.strategy_loss(intent.strategy, scope, exposure.strategy_pnl)
         if reason:
             return Refusal.MAX_DAILY_LOSS, reason
-        if self.needs_equity and self._drawdown(exposure.equity) is not None:
-            return Refusal.MAX_DRAWDOWN, f"{self._drawdown(exposure.equity)}"
+        if self.needs_equity and self.day.drawdown(exposure.equity) is not None:
+            return Refusal.MAX_DRAWDOWN, f"{self.day.drawdown(exposure.equity)}"
         return None
 
     def _list_refusal(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Found:
@@ -379,63 +325,9 @@ class RiskGate:
             del recent[like]
         recent[_likeness(intent, exposure)] = now_ns
 
-    # --- the account over the day ----------------------------------------------
-
     def _begin_day(self, net_pnl: Decimal, now_ns: int, strategies: Mapping[str, Decimal]) -> None:
-        """Losses, streaks and orders are a day's; days change at midnight in India."""
-        tally, day = self.tally, ist_date(now_ns).toordinal()
-        if day == tally.day:
-            return
-        if tally.day:
-            tally.base, tally.day_peak = net_pnl, ZERO
-            tally.strategy_bases = dict(strategies)
-            for counted in (tally.orders, tally.streaks, tally.restrained):
-                counted.clear()
-            if self.state is TradingState.REDUCING:
-                self.state, self.halt_reason = TradingState.ACTIVE, ""
-        tally.day = day
-
-    def _halting(self, net_pnl: Decimal, equity: Decimal) -> str | None:
-        if self.loss_limit_hit(net_pnl):
-            return f"daily loss limit reached: net profit {net_pnl - self.tally.base}"
-        return self._drawdown(equity)
-
-    def _drawdown(self, equity: Decimal) -> str | None:
-        limit = self._limits.max_drawdown
-        if limit is None:
-            return None
-        peak = self.tally.peak
-        if peak is None or equity > peak:
-            peak = self.tally.peak = equity
-        if peak - equity < limit:
-            return None
-        return f"drawdown limit reached: equity {equity}, {peak - equity} below its peak {peak}"
-
-    def _locking(self, net_pnl: Decimal) -> str | None:
-        limits, tally = self._limits, self.tally
-        if limits.profit_lock_from is not None and limits.profit_lock_give_back is not None:
-            profit = net_pnl - tally.base
-            tally.day_peak = max(tally.day_peak, profit)
-            floor = tally.day_peak - limits.profit_lock_give_back
-            if tally.day_peak >= limits.profit_lock_from and profit <= floor:
-                return f"profit locked: {profit} left of {tally.day_peak}"
-        streak = tally.streaks.get("", 0)
-        if limits.max_loss_streak is not None and streak >= limits.max_loss_streak:
-            return f"{streak} positions in a row closed at a loss"
-        return None
-
-    def _strategy_loss(self, name: str, scope: ScopeLimits, profit: Decimal) -> str | None:
-        day = profit - self.tally.strategy_bases.get(name, ZERO)
-        if scope.max_daily_loss is not None and day <= -scope.max_daily_loss:
-            return f"strategy {name}: net profit {day}, daily loss limit {scope.max_daily_loss}"
-        streak = self.tally.streaks.get(name, 0)
-        if scope.max_loss_streak is not None and streak >= scope.max_loss_streak:
-            return f"strategy {name}: {streak} positions in a row closed at a loss"
-        return None
-
-    def _streak(self, scope: str, profit: Decimal) -> None:
-        streaks = self.tally.streaks
-        streaks[scope] = streaks.get(scope, 0) + 1 if profit < 0 else 0
+        if self.day.begin_day(net_pnl, now_ns, strategies) and self.state is TradingState.REDUCING:
+            self.state, self.halt_reason = TradingState.ACTIVE, ""
 
 
 def _likeness(intent: OrderIntent, exposure: Exposure) -> str:
