@@ -10,7 +10,7 @@ import hashlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from decimal import Decimal
 from typing import TypeVar, assert_never
 
@@ -23,12 +23,9 @@ from patang.brokers.protocol_words import (
     intent_of,
     iso_of,
     ns_of,
-    quote_of,
     trade_of,
 )
 from patang.domain.errors import InvalidValue, InvariantBroken, PatangError
-from patang.domain.instrument import parse_instrument_id
-from patang.domain.market import Tick
 from patang.domain.messages import (
     BookedPosition,
     BooksRead,
@@ -44,43 +41,29 @@ from patang.domain.messages import (
     SubmitOrder,
 )
 from patang.domain.order import Fill, Order, OrderIntent, OrderStatus
-from patang.gateway.clients import Client, Permission, Rate, Refused, Scope
+from patang.gateway.clients import Client, Refused, Scope
+from patang.gateway.fan_out import FanOut
 from patang.gateway.ledger import VOID, Entry, Ledger, LedgerFailed
+from patang.gateway.permits import MoneyRequest, ReadRequest, check_instruments, permit
+from patang.gateway.seat import Seat
 from patang.gateway.session import Session
-from patang.gateway.stream import Stream
+from patang.gateway.triggers import Triggers
 from patang.kite.errors import OrderOutcomeUnknown
 from patang.kite.outcome import is_ambiguous
 from patang.rules.ist import at_ist, ist_date
 from patang.wire.errors import KiteError
 from patang.wire.forms import TAG_MAX_CHARACTERS, ModifyForm
 from patang.wire.gtt_forms import GttForm, GttLeg
-from patang.wire.gtt_rows import GttRow
 
 _log = logging.getLogger("patang.gateway")
 
-MAX_INSTRUMENTS = 200
 _IN_FLIGHT_MAX = 64
 _READY_RETRY_S = 1.0
-_GTT_POLL_S = 5.0
 _BOOKS_WITHIN_S = 30.0
 _OPEN_OUTCOMES = ("UNRESOLVED", "NOT_PLACED")
 
 _Answer = TypeVar("_Answer")
 Reply = p.Response | p.Error
-MoneyRequest = p.PlaceOrder | p.ModifyOrder | p.PlaceGtt | p.ModifyGtt | p.CancelGtt | p.CancelOrder
-ReadRequest = (
-    p.GetOrders
-    | p.GetTrades
-    | p.GetPositions
-    | p.GetHoldings
-    | p.GetFunds
-    | p.GetGtts
-    | p.GetQuotes
-    | p.GetRequest
-    | p.GetBooks
-    | p.Subscribe
-    | p.Unsubscribe
-)
 
 
 class _Names(msgspec.Struct):
@@ -88,23 +71,6 @@ class _Names(msgspec.Struct):
 
     order_id: str | None = None
     trigger_id: int | None = None
-
-
-class Seat:
-    """What the desk keeps of one client between its connections."""
-
-    def __init__(self, client: Client, steady_ns: Callable[[], int]) -> None:
-        self.client = client
-        self.stream = Stream()
-        self.orders = Rate(client.orders_per_second, steady_ns)
-        self.in_flight = 0
-        self.watched: dict[str, None] = {}
-
-    def may_see(self, entry: Entry | None) -> bool:
-        """Whether an order that came of this request, or of none of ours, is its business."""
-        if self.client.scope is Scope.ACCOUNT:
-            return True
-        return entry is not None and entry.client == self.client.client_id
 
 
 class Desk:
@@ -134,10 +100,9 @@ class Desk:
         self._added: tuple[BookedPosition, ...] = ()
         self._books_waiters: list[asyncio.Future[None]] = []
         self._one_reading = asyncio.Lock()
-        self._one_watch = asyncio.Lock()
-        self._gtt_states: dict[int, str] = {}
-        self._are_gtts_known = False
-        self._gtts_wanted = asyncio.Event()
+        self._triggers = Triggers(session, ledger, self._seats)
+        self.quotes = FanOut(session, self._seats)
+        """Who hears which quotes."""
         self.handled = 0
         """How many messages of clients have been acted on or answered."""
 
@@ -164,10 +129,10 @@ class Desk:
             self._group = group
             try:
                 group.create_task(self._follow(), name="gateway-events")
-                group.create_task(self.session.run(self._on_ticks), name="gateway-feed")
+                group.create_task(self.session.run(self.quotes.on_ticks), name="gateway-feed")
                 group.create_task(self._settle_regularly(), name="gateway-ledger")
                 await self._recover()
-                group.create_task(self._follow_gtts(), name="gateway-gtts")
+                group.create_task(self._triggers.follow(), name="gateway-gtts")
                 self._is_ready.set()
                 await asyncio.Event().wait()
             finally:
@@ -213,29 +178,13 @@ class Desk:
         try:
             if self._group is None:
                 raise Refused(Codes.NOT_READY, "the gateway is not running.")
-            self._permit(seat.client, message)
+            permit(seat.client, message)
             if isinstance(message, MoneyRequest):
                 self._begin(seat, message)
             else:
                 self._start(seat, message, self._read(seat, message))
         except (Refused, InvalidValue) as error:
             self._reply(seat, self._error(message.request_id, error))
-
-    def _permit(self, client: Client, message: MoneyRequest | ReadRequest) -> None:
-        needed = _PERMISSIONS[type(message)]
-        if needed is not None and needed not in client.permissions:
-            raise Refused(Codes.FORBIDDEN, f"{client.client_id} has no permission to {needed}.")
-        if isinstance(message, p.PlaceOrder):
-            if client.strategies and message.strategy not in client.strategies:
-                known = ", ".join(sorted(client.strategies))
-                cause = f"{client.client_id} trades for {known} only."
-                raise Refused(Codes.FORBIDDEN, cause, "strategy")
-            _check_size(client, message)
-        if isinstance(message, p.PlaceOrder | p.GttFields):
-            _check_allowed(client, (f"{message.exchange}:{message.symbol}",), "symbol")
-        if isinstance(message, p.PlaceGtt | p.ModifyGtt):
-            for leg in message.orders:
-                _check_amounts(client, leg.quantity, leg.price)
 
     def _begin(self, seat: Seat, message: MoneyRequest) -> None:
         """Note the request and start it, unless its key was used before."""
@@ -337,7 +286,7 @@ class Desk:
     def _check_gtt_owner(self, seat: Seat, trigger_id: int) -> None:
         if seat.client.scope is Scope.ACCOUNT:
             return
-        entry = self._gtt_entry(trigger_id)
+        entry = self._triggers.entry_of(trigger_id)
         if entry is None or not seat.may_see(entry):
             raise Refused(Codes.NOT_FOUND, "no such trigger of this client.", "trigger_id")
 
@@ -408,12 +357,12 @@ class Desk:
 
     async def _delete_gtt(self, trigger_id: int) -> None:
         await self.session.delete_gtt(trigger_id)
-        self._gtt_states[trigger_id] = "deleted"
+        self._triggers.deleted(trigger_id)
 
     async def _place_gtt(self, seat: Seat, entry: Entry, form: GttForm) -> None:
         async def act() -> None:
             names.trigger_id = trigger_id = await self.session.place_gtt(form)
-            self._gtt_states[trigger_id] = "active"
+            self._triggers.placed(trigger_id)
 
         names = _Names()
         await self._change(seat, entry, act(), names)
@@ -581,7 +530,7 @@ class Desk:
         self._orders[event.order_id] = event
         self._tags.add(event.tag)
         if event.tag is None or self._ledger.of_tag(event.tag) is None:
-            self._gtts_wanted.set()  # nobody here placed it: a trigger may have fired
+            self._triggers.want()  # nobody here placed it: a trigger may have fired
         entry = self._ledger.of_tag(event.tag or "")
         for seat in self._seats.values():
             if seat.may_see(entry):
@@ -676,13 +625,13 @@ class Desk:
             case p.GetHoldings():
                 return await self._asked(self.session.holdings())
             case p.GetQuotes(instruments=instruments):
-                _check_instruments(instruments)
+                check_instruments(instruments)
                 return await self._asked(self.session.quotes(instruments))
             case p.GetGtts():
                 rows = await self._asked(self.session.gtts())
-                return _raw([row for row in rows if self._may_see_gtt(seat, row.id)])
+                return _raw([row for row in rows if self._triggers.may_see(seat, row.id)])
             case p.Subscribe() | p.Unsubscribe():
-                return _raw({"unknown": await self._watch(seat, message)})
+                return _raw({"unknown": await self._asked(self.quotes.watch(seat, message))})
             case _:
                 assert_never(message)
 
@@ -744,115 +693,6 @@ class Desk:
             fate="ANSWERED", response=msgspec.json.decode(entry.answer, type=p.Response)
         )
 
-    # Quotes
-
-    async def _watch(self, seat: Seat, message: p.Subscribe | p.Unsubscribe) -> list[str]:
-        _check_instruments(message.instruments)
-        if isinstance(message, p.Unsubscribe):
-            for each in message.instruments:
-                seat.watched.pop(each, None)
-        else:
-            _check_allowed(seat.client, message.instruments, "instruments")
-            wanted = seat.watched | dict.fromkeys(message.instruments)
-            if len(wanted) > seat.client.max_subscriptions:
-                cause = f"at most {seat.client.max_subscriptions} instruments are fanned out."
-                raise Refused(Codes.LIMIT_EXCEEDED, cause, "instruments")
-            seat.watched = wanted
-        unknown = await self._watch_all()
-        for each in unknown:
-            seat.watched.pop(each, None)
-        return [each for each in message.instruments if each in unknown]
-
-    async def unwatch(self, seat: Seat) -> None:
-        """A client is gone: hear only what the others want."""
-        seat.watched = {}
-        await self._watch_all()
-
-    async def _watch_all(self) -> tuple[str, ...]:
-        async with self._one_watch:
-            wanted: dict[str, None] = {}
-            for seat in self._seats.values():
-                wanted |= seat.watched
-            return await self._asked(self.session.watch(wanted))
-
-    def _on_ticks(self, ticks: Sequence[Tick]) -> None:
-        for tick in ticks:
-            payload: bytes | None = None
-            for seat in self._seats.values():
-                if tick.instrument in seat.watched and seat.stream.link is not None:
-                    payload = payload or p.encode(quote_of(tick))
-                    seat.stream.link.quote(tick.instrument, payload)
-
-    # Triggers
-
-    async def _follow_gtts(self) -> None:
-        """Kite tells nobody that a trigger fired, so the list is read now and then."""
-        while True:
-            self._gtts_wanted.clear()
-            try:
-                for row in await self.session.gtts():
-                    self._take_gtt(row)
-                self._are_gtts_known = True
-            except KiteError as error:
-                _log.warning("the triggers could not be read: %s", error)
-            await self._clock.sleep(_GTT_POLL_S)
-            while not self._are_gtts_watched and not self._gtts_wanted.is_set():
-                await self._clock.sleep(_GTT_POLL_S)
-
-    @property
-    def _are_gtts_watched(self) -> bool:
-        return not self._are_gtts_known or "active" in self._gtt_states.values()
-
-    def _take_gtt(self, row: GttRow) -> None:
-        before = self._gtt_states.get(row.id)
-        if before == "deleted":
-            return
-        self._gtt_states[row.id] = row.status
-        entry = self._gtt_entry(row.id)
-        is_new_end = before == "active" or (before is None and entry is not None)
-        if row.status == "active" or not is_new_end:
-            return
-        results = [o.result.order_result for o in row.orders if o.result is not None]
-        for seat in self._seats.values():
-            marker = f"fired:{row.id}"
-            if not seat.may_see(entry) or self._ledger.find(seat.client.client_id, marker):
-                continue
-            # Kept, so that a trigger that has been told of is not told of after a restart.
-            self._ledger.begin(
-                Entry(
-                    client=seat.client.client_id,
-                    request_id=marker,
-                    kind="GTT_TRIGGERED",
-                    digest=b"",
-                    body=b"",
-                    received_ns=self._clock.now_ns(),
-                )
-            )
-            stream = seat.stream
-            stream.publish(
-                p.GttTriggered(
-                    seq=stream.next_seq,
-                    timestamp=self._now_text(),
-                    trigger_id=row.id,
-                    exchange=row.condition.exchange,
-                    symbol=row.condition.tradingsymbol,
-                    status=row.status,
-                    order_ids=tuple(r.order_id for r in results if r is not None and r.order_id),
-                    message="; ".join(
-                        r.rejection_reason for r in results if r is not None and r.rejection_reason
-                    ),
-                )
-            )
-
-    def _gtt_entry(self, trigger_id: int) -> Entry | None:
-        for entry in self._ledger:
-            if entry.kind == "PLACE_GTT" and _trigger_of(entry) == trigger_id:
-                return entry
-        return None
-
-    def _may_see_gtt(self, seat: Seat, trigger_id: int) -> bool:
-        return seat.may_see(self._gtt_entry(trigger_id))
-
     # Small change
 
     async def _settle_regularly(self) -> None:
@@ -891,27 +731,6 @@ class Desk:
         return iso_of(self._clock.now_ns())
 
 
-_PERMISSIONS: dict[type[p.Request], Permission | None] = {
-    p.PlaceOrder: Permission.TRADE,
-    p.ModifyOrder: Permission.TRADE,
-    p.CancelOrder: Permission.TRADE,
-    p.PlaceGtt: Permission.GTT,
-    p.ModifyGtt: Permission.GTT,
-    p.CancelGtt: Permission.GTT,
-    p.GetOrders: Permission.READ,
-    p.GetTrades: Permission.READ,
-    p.GetPositions: Permission.READ,
-    p.GetHoldings: Permission.READ,
-    p.GetFunds: Permission.READ,
-    p.GetGtts: Permission.READ,
-    p.GetBooks: Permission.READ,
-    p.GetRequest: None,  # about its own
-    p.GetQuotes: Permission.QUOTES,
-    p.Subscribe: Permission.QUOTES,
-    p.Unsubscribe: Permission.QUOTES,
-}
-
-
 def _leave(seat: Seat) -> None:
     seat.in_flight -= 1
 
@@ -932,42 +751,8 @@ def _order_id_of(entry: Entry) -> str | None:
     return msgspec.json.decode(entry.answer, type=p.Response).order_id
 
 
-def _trigger_of(entry: Entry) -> int | None:
-    if entry.answer is None:
-        return None
-    return msgspec.json.decode(entry.answer, type=p.Response).trigger_id
-
-
 def _raw(result: object) -> msgspec.Raw:
     return msgspec.Raw(p.encode(result))
-
-
-def _check_size(client: Client, message: p.PlaceOrder) -> None:
-    if not message.reduces:
-        _check_amounts(client, message.quantity, message.price or message.trigger_price)
-
-
-def _check_amounts(client: Client, quantity: int, price: Decimal | None) -> None:
-    if client.max_order_quantity is not None and quantity > client.max_order_quantity:
-        cause = f"{quantity} is above {client.max_order_quantity}."
-        raise Refused(Codes.LIMIT_EXCEEDED, cause, "quantity")
-    value = None if price is None else price * quantity
-    if client.max_order_value is not None and value is not None and value > client.max_order_value:
-        cause = f"{value} rupees are above {client.max_order_value}."
-        raise Refused(Codes.LIMIT_EXCEEDED, cause, "price")
-
-
-def _check_instruments(instruments: tuple[str, ...]) -> None:
-    if not 1 <= len(instruments) <= MAX_INSTRUMENTS:
-        raise InvalidValue("instruments", f"1 to {MAX_INSTRUMENTS} at a time.")
-    for each in instruments:
-        parse_instrument_id(each)
-
-
-def _check_allowed(client: Client, instruments: tuple[str, ...], field: str) -> None:
-    for each in instruments:
-        if client.instruments and each not in client.instruments:
-            raise Refused(Codes.FORBIDDEN, f"{each} is not for this client.", field)
 
 
 def _gtt_form(message: p.GttFields) -> GttForm:

@@ -21,7 +21,8 @@ from patang.domain.enums import Mode
 from patang.domain.errors import InvalidValue, PatangError
 from patang.domain.secret import Secret
 from patang.gateway.clients import Client, Doorkeeper, Rate, Refused
-from patang.gateway.desk import Desk, Seat
+from patang.gateway.desk import Desk
+from patang.gateway.seat import Seat
 
 _log = logging.getLogger("patang.gateway")
 
@@ -234,7 +235,7 @@ class _Connection:
         seat = self._seat
         if seat is not None and seat.stream.link is self:
             seat.stream.link = None
-            await self._desk.unwatch(seat)
+            await self._desk.quotes.unwatch(seat)
         code, reason = self._farewell or (1000, "")
         await self._socket.close(code=code, message=reason.encode()[:120])
 
