@@ -6,7 +6,7 @@ from patang.domain.market import Tick
 from patang.domain.messages import Signal
 from patang.engine.strategy import Strategy, View
 
-_BURSTS = 4
+_BURSTS = 3
 
 
 class Restless(Strategy):

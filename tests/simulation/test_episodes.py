@@ -1,6 +1,7 @@
 """The ten promises under everything that goes wrong, in fifty seeds; and that they can fail."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -15,11 +16,19 @@ from tests.simulation.episode import run_seed
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(autouse=True)
+def quiet():
+    """What the product logs of thousands of faults is not read here, and takes its time."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
 @pytest.mark.parametrize("first", range(1, 51, 10))
 def test_no_promise_breaks_in_fifty_seeds(first: int):
     report = simulate_seeds(first, 10, Broken())
     assert report.violations == []
-    assert report.orders >= 300
+    assert report.fewest_orders >= 30
     assert report.fewest_faults >= 3
 
 
@@ -29,9 +38,10 @@ def test_a_protection_that_is_switched_off_is_missed(name: str):
 
 
 def test_the_real_parts_are_back_after_a_break():
-    for name in BREAKS:
+    here = run_seed(7)
+    for name in ("confluence", "halt"):
         run_seed(7, BREAKS[name]())
-    assert run_seed(7).violations == []
+    assert run_seed(7) == here
 
 
 def test_a_seed_reproduces_alone_and_in_another_process():
