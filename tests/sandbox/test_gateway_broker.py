@@ -303,7 +303,9 @@ async def test_fills_that_were_missed_are_told_once_when_it_is_back(exchange, tm
         intent = trading.intent()
         wire.loses_from_gateway = True
         await trading.submit(intent)
-        await eventually(lambda: any(x.status is OrderStatus.FILLED for x in desk._orders.values()))
+        await eventually(
+            lambda: any(x.status is OrderStatus.FILLED for x in desk._books.orders.values())
+        )
         assert trading.of(FillReceived) == []
         wire.cut()
         order_id = await trading.accepted(intent)

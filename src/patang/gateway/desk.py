@@ -11,7 +11,6 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from decimal import Decimal
 from typing import TypeVar, assert_never
 
 import msgspec
@@ -23,11 +22,9 @@ from patang.brokers.protocol_words import (
     intent_of,
     iso_of,
     ns_of,
-    trade_of,
 )
 from patang.domain.errors import InvalidValue, InvariantBroken, PatangError
 from patang.domain.messages import (
-    BookedPosition,
     BooksRead,
     BrokerEvent,
     CancelOrder,
@@ -40,7 +37,8 @@ from patang.domain.messages import (
     OrderUpdated,
     SubmitOrder,
 )
-from patang.domain.order import Fill, Order, OrderIntent, OrderStatus
+from patang.domain.order import Order, OrderIntent, OrderStatus
+from patang.gateway.account_books import AccountBooks
 from patang.gateway.clients import Client, Refused, Scope
 from patang.gateway.fan_out import FanOut
 from patang.gateway.ledger import VOID, Entry, Ledger, LedgerFailed
@@ -92,12 +90,8 @@ class Desk:
         self._is_ready = asyncio.Event()
         self._intents: dict[str, tuple[Entry, OrderIntent]] = {}
         self._cancels: dict[str, tuple[str, str, str]] = {}
-        self._prices: dict[str, Decimal | None] = {}
         self._owners: dict[str, Entry] = {}
-        self._orders: dict[str, OrderUpdated] = {}
-        self._tags: set[str | None] = set()
-        self._fills: dict[str, tuple[Fill, str | None]] = {}
-        self._added: tuple[BookedPosition, ...] = ()
+        self._books = AccountBooks(ledger, self._seats, session.clock)
         self._books_waiters: list[asyncio.Future[None]] = []
         self._one_reading = asyncio.Lock()
         self._triggers = Triggers(session, ledger, self._seats)
@@ -167,7 +161,7 @@ class Desk:
             at_ns=entry.received_ns,
         )
         self._intents[intent.intent_id] = (entry, intent)
-        self._prices[intent.tag] = intent.price
+        self._books.prices[intent.tag] = intent.price
         return intent
 
     # What clients ask
@@ -268,12 +262,12 @@ class Desk:
         if not (1 <= len(tag) <= TAG_MAX_CHARACTERS and tag.isascii() and tag.isalnum()):
             cause = f"at most {TAG_MAX_CHARACTERS} letters and digits."
             raise InvalidValue("tag", cause)
-        if self._ledger.of_tag(tag) is not None or tag in self._tags:
+        if self._ledger.of_tag(tag) is not None or tag in self._books.tags:
             raise Refused(Codes.TAG_IN_USE, "another order carries this tag.", "tag")
         return tag
 
     def _check_owner(self, seat: Seat, order_id: str) -> None:
-        order = self._orders.get(order_id)
+        order = self._books.orders.get(order_id)
         entry = self._owners.get(order_id)
         if order is not None and entry is None:
             entry = self._ledger.of_tag(order.tag or "")
@@ -351,9 +345,9 @@ class Desk:
             validity=message.validity,
         )
         await self.session.modify(form)
-        order = self._orders.get(message.order_id)
+        order = self._books.orders.get(message.order_id)
         if order is not None and order.tag is not None and message.price is not None:
-            self._prices[order.tag] = message.price
+            self._books.prices[order.tag] = message.price
 
     async def _delete_gtt(self, trigger_id: int) -> None:
         await self.session.delete_gtt(trigger_id)
@@ -451,15 +445,15 @@ class Desk:
             case OrderNotPlaced():
                 self._outcome(event.intent_id, "NOT_PLACED", reads=event.reads)
             case OrderUpdated():
-                self._take_update(event)
+                self._books.take_update(event)
+                if self._ledger.of_tag(event.tag or "") is None:
+                    self._triggers.want()  # nobody here placed it: a trigger may have fired
             case FillReceived(fill=fill, tag=tag):
-                if fill.trade_id not in self._fills:
-                    self._fills[fill.trade_id] = (fill, tag)
-                    self._tell_trade(fill, tag)
+                self._books.take_fill(fill, tag)
             case CancelRefused():
                 self._take_cancel_refused(event)
             case BooksRead(positions=positions):
-                self._added = positions
+                self._books.added = positions
                 waiters, self._books_waiters = self._books_waiters, []
                 for waiter in waiters:
                     if not waiter.done():
@@ -523,28 +517,6 @@ class Desk:
             )
         )
 
-    def _take_update(self, event: OrderUpdated) -> None:
-        known = self._orders.get(event.order_id)
-        if known is not None and msgspec.structs.replace(event, at_ns=known.at_ns) == known:
-            return  # a reading of the books repeats what was told
-        self._orders[event.order_id] = event
-        self._tags.add(event.tag)
-        if event.tag is None or self._ledger.of_tag(event.tag) is None:
-            self._triggers.want()  # nobody here placed it: a trigger may have fired
-        entry = self._ledger.of_tag(event.tag or "")
-        for seat in self._seats.values():
-            if seat.may_see(entry):
-                seat.stream.publish(self._update_of(event, seat.stream.next_seq))
-
-    def _tell_trade(self, fill: Fill, tag: str | None) -> None:
-        entry = self._ledger.of_tag(tag or "")
-        for seat in self._seats.values():
-            if seat.may_see(entry):
-                stream = seat.stream
-                stream.publish(
-                    trade_of(fill, tag=tag, seq=stream.next_seq, timestamp=self._now_text())
-                )
-
     def _take_cancel_refused(self, event: CancelRefused) -> None:
         asked = self._cancels.pop(event.intent_id, None)
         if asked is None:
@@ -561,24 +533,6 @@ class Desk:
                     message=event.message,
                 )
             )
-
-    def _update_of(self, event: OrderUpdated, seq: int) -> p.OrderUpdate:
-        exchange, _, symbol = event.instrument.partition(":")
-        return p.OrderUpdate(
-            seq=seq,
-            timestamp=iso_of(event.at_ns),
-            order_id=event.order_id,
-            exchange=exchange,
-            symbol=symbol,
-            side=event.side,
-            quantity=event.quantity,
-            filled_quantity=event.filled_quantity,
-            price=self._prices.get(event.tag or ""),
-            status=event.status,
-            tag=event.tag,
-            exchange_timestamp=None if event.exchange_ns is None else iso_of(event.exchange_ns),
-            message=event.message,
-        )
 
     # Reading
 
@@ -597,9 +551,9 @@ class Desk:
     async def _result_of(self, seat: Seat, message: ReadRequest) -> msgspec.Raw:
         match message:
             case p.GetOrders():
-                return _raw(self._orders_for(seat))
+                return _raw(self._books.orders_for(seat))
             case p.GetTrades():
-                return _raw(self._trades_for(seat))
+                return _raw(self._books.trades_for(seat))
             case p.GetBooks():
                 return _raw(await self._books_for(seat))
             case p.GetRequest():
@@ -641,20 +595,6 @@ class Desk:
         except KiteError as error:
             raise Refused(Codes.SESSION_FAILED, f"{error.error_type}: {error.message}") from error
 
-    def _orders_for(self, seat: Seat) -> tuple[p.OrderUpdate, ...]:
-        return tuple(
-            self._update_of(order, 0)
-            for order in self._orders.values()
-            if seat.may_see(self._ledger.of_tag(order.tag or ""))
-        )
-
-    def _trades_for(self, seat: Seat) -> tuple[p.Trade, ...]:
-        return tuple(
-            trade_of(fill, tag=tag, seq=0, timestamp=self._now_text())
-            for fill, tag in self._fills.values()
-            if seat.may_see(self._ledger.of_tag(tag or ""))
-        )
-
     async def _books_for(self, seat: Seat) -> p.Books:
         async with self._one_reading:
             told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -665,9 +605,9 @@ class Desk:
                 await told
         return p.Books(
             seq=seat.stream.seq,
-            orders=self._orders_for(seat),
-            trades=self._trades_for(seat),
-            added_today=tuple(booked_fields(each) for each in self._added),
+            orders=self._books.orders_for(seat),
+            trades=self._books.trades_for(seat),
+            added_today=tuple(booked_fields(each) for each in self._books.added),
         )
 
     async def _fate_of(self, seat: Seat, message: p.GetRequest) -> p.RequestFate:
