@@ -83,7 +83,7 @@ def choose(options: AccountOptions | None) -> SavedAccount:
         return saved_account(given.profile)
     if given.profile is not None:
         raise InvalidValue("--sandbox", "it goes without --profile.", "Give one of them.")
-    ready, written_ns = _read_ready(given.sandbox)
+    ready, written_ns = read_ready(given.sandbox)
     name, profile = _sandbox_profile(given.sandbox, ready)
     environment = read_environment()
     keys = KeyChain(environment)
@@ -144,7 +144,7 @@ async def _sandbox_now_ns(transport: "Transport", root: str) -> int | None:
         return None  # another server than ours has no clock; the call that follows says more
 
 
-def _read_ready(path: Path) -> tuple[Ready, int]:
+def read_ready(path: Path) -> tuple[Ready, int]:
     """What a sandbox says of itself, and when it wrote that, by this machine's clock."""
     try:
         ready = msgspec.json.decode(path.read_bytes(), type=Ready)

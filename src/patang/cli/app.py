@@ -27,6 +27,7 @@ app = App(
 # The summaries stand here because a command's own text would have to be imported to be shown.
 COMMANDS = {
     "demo": ("patang.cli.demo:demo", "Watch two strategies trade a simulated market."),
+    "run": ("patang.cli.run:run", "Trade as a file says, and take up what a crash cut off."),
     "backtest": ("patang.cli.backtest:backtest", "Play stored days to a strategy."),
     "sandbox": ("patang.cli.sandbox:sandbox", "Serve a simulated market behind Kite's own URLs."),
     "gateway": ("patang.cli.gateway:app", "Serve one account to many clients."),

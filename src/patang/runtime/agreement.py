@@ -4,13 +4,15 @@ from patang.brokers.port import AccountSnapshot
 from patang.domain.order import OrderStatus
 from patang.engine.engine import Engine
 
+_NEVER_THERE = (OrderStatus.REJECTED, OrderStatus.NOT_PLACED)
+
 
 def differences(engine: Engine, snapshot: AccountSnapshot) -> list[str]:
     """Every disagreement between the engine's books and the broker's, in words; empty when none.
 
-    Orders must stand on both sides with the same status and filled quantity, our filled quantities
-    must be the sum of the broker's trades, and positions must agree in quantity and in the value
-    bought and sold, to the paisa.
+    Orders must stand on both sides with the same status and filled quantity, but for those that the
+    broker never took; our filled quantities must be the sum of the broker's trades, and positions
+    must agree in quantity and in the value bought and sold, to the paisa.
     """
     return [*_orders(engine, snapshot), *_trades(engine, snapshot), *_positions(engine, snapshot)]
 
@@ -20,7 +22,7 @@ def _orders(engine: Engine, snapshot: AccountSnapshot) -> list[str]:
     ours = {o.order_id: o for o in engine.ledger.orders.values() if o.order_id is not None}
     theirs = {o.order_id: o for o in snapshot.orders}
     for order in engine.ledger.orders.values():
-        if order.order_id is None and order.status is not OrderStatus.REJECTED:
+        if order.order_id is None and order.status not in _NEVER_THERE:
             found.append(f"order {order.intent.intent_id} is {order.status} and has no order id.")
     for order_id in ours.keys() | theirs.keys():
         mine, other = ours.get(order_id), theirs.get(order_id)
