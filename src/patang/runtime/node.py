@@ -29,7 +29,7 @@ from patang.domain.messages import (
     TimerFired,
 )
 from patang.engine.engine import Engine
-from patang.engine.risk import TradingState
+from patang.engine.day_watch import TradingState
 from patang.kite.clock import Clock
 from patang.runtime.clocks import sleep_until
 from patang.runtime.daily_check import account_read

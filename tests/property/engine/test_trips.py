@@ -38,7 +38,9 @@ def test_the_two_costings_split_the_same_profit_and_charges(fills):
     assert books.cash == books.opening_cash + sum((e.amount for e in books.ledger), ZERO)
     assert sum(e.amount for e in books.ledger if e.kind == "charges") == -books.charges
     assert books.summary().equity == books.equity
-    assert books.summary().realised + books.summary().unrealised == books.gross_pnl
+    # An average cost is a quotient: the split carries its rounding, far below a paisa.
+    seen = books.summary()
+    assert abs(seen.realised + seen.unrealised - books.gross_pnl) <= _GRAIN
 
 
 @settings(max_examples=100, deadline=None)

@@ -10,7 +10,7 @@ from patang.domain.errors import InvalidValue
 from patang.domain.limits import RiskLimits, ScopeLimits
 from patang.domain.messages import BandsRead, OperatorResumed, PriceBand
 from patang.domain.order import OrderStatus
-from patang.engine.risk import TradingState
+from patang.engine.day_watch import TradingState
 from patang.engine.sizing import DEFAULT_RULE, Situation, units
 from tests.builders import FUTURE, INFY, LIMITS, TCS, Desk, alarms, cancelled, spec, submitted, told
 

@@ -13,8 +13,8 @@ from patang.domain.messages import (
     OrderUpdated,
 )
 from patang.domain.order import OrderStatus
+from patang.engine.day_watch import TradingState
 from patang.engine.engine import EXTERNAL
-from patang.engine.risk import TradingState
 from tests.builders import INFY, TCS, Desk, alarms, cancelled, fill, spec, submitted, told
 
 

@@ -9,7 +9,7 @@ from patang.domain.enums import Side
 from patang.domain.errors import InvalidValue
 from patang.domain.messages import OperatorHalted, OperatorResumed, RiskLimits, TicksReceived
 from patang.domain.order import OrderStatus
-from patang.engine.risk import TradingState
+from patang.engine.day_watch import TradingState
 from tests.builders import (
     CLOSE_NS,
     INDEX,

@@ -11,7 +11,7 @@ from patang.domain.messages import (
     ReservationReleased,
 )
 from patang.domain.order import OrderStatus
-from patang.engine.risk import TradingState
+from patang.engine.day_watch import TradingState
 from tests.builders import INFY, TCS, Desk, alarms, cancelled, fill, submitted
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from patang.domain.limits import ScopeLimits
 from patang.domain.messages import OperatorHalted, OperatorResumed, RunStarted, TimerFired
+from patang.engine.day_watch import TradingState
 from patang.engine.engine import Engine
-from patang.engine.risk import TradingState
 from patang.runtime.recovery import recover
 from patang.runtime.snapshots import restore_engine, take_snapshot
 from patang.runtime.strategies import load_strategies

@@ -25,8 +25,8 @@ from patang.domain.messages import (
     TicksReceived,
 )
 from patang.domain.order import Order, OrderStatus
+from patang.engine.day_watch import TradingState
 from patang.engine.engine import Engine
-from patang.engine.risk import TradingState
 from patang.engine.strategy import Strategy, View
 from patang.runtime.clocks import SimClock
 from patang.runtime.node import Node
