@@ -212,6 +212,8 @@ CHECKS = [not_a_server_error, response_schema_conformance]
 @pytest.mark.parametrize("run", RUNS)
 def test_no_request_is_a_server_error(exchange, operations, run, name):
     mode, examples = RUNS[run]
+    if (run, name) == ("known names", "place_order"):
+        examples = 80  # most of what is made up contradicts itself, and one has to be taken
     token = f"token {exchange.api_key}:{exchange.access_token('AB1234')}"
 
     @settings(
