@@ -28,7 +28,7 @@ limits:
   strategies:
     Own: {max_daily_loss: 500}
 """
-HOME = Path("/home/somebody/run.yaml")
+HOME = Path("/srv/trading/run.yaml")
 
 
 def parse(text: str) -> RunFile:
@@ -38,8 +38,8 @@ def parse(text: str) -> RunFile:
 def test_every_value_is_typed() -> None:
     run = parse(GOOD)
     assert run.mode is Mode.SANDBOX
-    assert run.journal == "/home/somebody/runs/{date}.journal"
-    assert run.ready_file == "/home/somebody/ready.json"
+    assert run.journal == "/srv/trading/runs/{date}.journal"
+    assert run.ready_file == "/srv/trading/ready.json"
     assert run.capital == Decimal("250000.5")
     assert run.product is Product.MIS
     (own,) = run.strategies
