@@ -28,8 +28,8 @@ from patang.domain.messages import (
     SubmitOrder,
     TimerFired,
 )
-from patang.engine.engine import Engine
 from patang.engine.day_watch import TradingState
+from patang.engine.engine import Engine
 from patang.kite.clock import Clock
 from patang.runtime.clocks import sleep_until
 from patang.runtime.daily_check import account_read
