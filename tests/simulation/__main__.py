@@ -1,6 +1,7 @@
 """``python -m tests.simulation --seeds N``: live through N seeds; exit 1 where a promise broke."""
 
 import argparse
+import gc
 import json
 import logging
 import sys
@@ -59,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.seeds < 1:
         parser.error("--seeds: at least one.")
     logging.disable(logging.CRITICAL)
+    gc.freeze()  # what was imported is not looked through after every seed
     broken = BREAKS[chosen.broken]() if chosen.broken else Broken()
     report = simulate_seeds(
         chosen.first, chosen.seeds, broken, stop_early=chosen.broken is not None

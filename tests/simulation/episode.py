@@ -378,7 +378,6 @@ def run_seed(seed: int, broken: Broken | None = None) -> Outcome:
 
 
 def _live_through(seed: int, broken: Broken, storm_s: float) -> Outcome:
-    gc.collect()
     gc.disable()
     warm_up = patang.sandbox.world.WARM_UP_NS
     patang.sandbox.world.WARM_UP_NS = WARM_UP_NS
