@@ -198,4 +198,8 @@ class _Naming:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, Refused | InvalidValue):
             text = error.message if isinstance(error, Refused) else error.cause
-            raise InvalidValue(self._where, f"{self._whose}: {text}") from error
+            raise InvalidValue(
+                self._where,
+                f"{self._whose}: {text}",
+                "Correct that entry, or start a world that lists it (--universe).",
+            ) from error
