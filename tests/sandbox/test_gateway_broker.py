@@ -385,7 +385,7 @@ async def test_the_circuit_opens_after_failures_and_closes_after_a_probe(exchang
         await eventually(lambda: trading.broker.state is LinkState.OPEN_CIRCUIT)
         wire.mend()
         await up(trading)
-        await trading.broker.snapshot()
+        assert (await trading.broker.snapshot()).orders == ()
 
 
 async def test_quotes_are_heard_again_after_a_reconnect(exchange, tmp_path, user):
@@ -433,6 +433,7 @@ async def test_a_second_process_with_our_name_is_noticed(exchange, tmp_path, use
         a_broker(exchange, wire, run="gd"),
     ):
         await eventually(lambda: trading.broker.state is LinkState.REFUSED)
+        assert trading.broker.state is LinkState.REFUSED
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "ws://10.0.0.1:1/v1", "ws:///v1"])

@@ -196,6 +196,9 @@ async def test_time_runs_by_itself_while_a_world_in_memory_is_running():
     async with app.running(), asyncio.timeout(10):
         while app.world.now_ns < OPENING_NS + 30 * NS_PER_SECOND:  # noqa: ASYNC110 - it is a clock
             await asyncio.sleep(0.005)
+    stopped_ns = app.world.now_ns
+    await asyncio.sleep(0.02)
+    assert app.world.now_ns == stopped_ns >= OPENING_NS + 30 * NS_PER_SECOND
 
 
 async def test_wrong_credentials_are_refused_in_memory_as_over_a_wire():

@@ -63,43 +63,32 @@ class JournalFile:
     @classmethod
     def create(cls, path: Path) -> "JournalFile":
         """A new, empty journal; raises as ``Journal.create`` says."""
-        lock = _lock(path, "create")
-        try:
+        with contextlib.ExitStack() as undo:
+            lock = _lock(path, "create")
+            undo.callback(lock.release)
             _create_private(path)
-            try:
-                witness, reserve = _beside(path, START, is_new=True)
-                try:
-                    connection = _connect(path)
-                except BaseException:
-                    witness.remove()
-                    reserve.give_up()
-                    raise
-            except BaseException:
-                path.unlink(missing_ok=True)  # ours, and still without rows
-                raise
-        except BaseException:
-            lock.release()
-            raise
+            undo.callback(path.unlink, missing_ok=True)  # ours, and still without rows
+            witness, reserve = _beside(path, START, is_new=True)
+            undo.callback(witness.remove)
+            undo.callback(reserve.give_up)
+            connection = _connect(path)
+            undo.pop_all()
         return cls(path, connection, lock, witness, reserve)
 
     @classmethod
     def open_existing(cls, path: Path) -> tuple["JournalFile", Head]:
         """A journal to continue, and its head; raises as ``Journal.open_for_append`` says."""
         check_header(path)
-        lock = _lock(path, "open")
-        try:
+        with contextlib.ExitStack() as undo:
+            lock = _lock(path, "open")
+            undo.callback(lock.release)
             # Read first: a journal that is refused keeps every byte as it is.
             head = _head_to_continue(path)
             witness, reserve = _beside(path, head, is_new=False)
-            try:
-                connection = _connect(path)
-            except BaseException:
-                witness.close()
-                reserve.give_up()
-                raise
-        except BaseException:
-            lock.release()
-            raise
+            undo.callback(witness.close)
+            undo.callback(reserve.give_up)
+            connection = _connect(path)
+            undo.pop_all()
         return cls(path, connection, lock, witness, reserve), head
 
     def write(self, rows: Sequence[Row]) -> None:

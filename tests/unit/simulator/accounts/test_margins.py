@@ -6,7 +6,7 @@ import pytest
 
 from patang.domain.enums import OrderType, Product, Side
 from patang.rules.session import PhaseKind
-from patang.simulator import OrderRequest, Refused
+from patang.simulator import KiteStatus, OrderRequest, Refused
 from patang.simulator.accounts.estimates import PlannedOrder, basket_needs, order_needs
 from patang.simulator.accounts.rms import NEEDS_AUTHORISATION
 from tests.money_house import (
@@ -226,7 +226,8 @@ def test_what_was_authorised_may_be_sold_and_no_more(careful):
 def test_what_was_bought_today_needs_no_authorisation(careful):
     careful.exchange.seed_holding("seller", SBIN, 10, D(800))
     careful.trade(SBIN, 10, "900", Product.CNC, buyer="careful")
-    careful.order("careful", Side.SELL, SBIN, 10, "905", Product.CNC)
+    sale = careful.order("careful", Side.SELL, SBIN, 10, "905", Product.CNC)
+    assert sale.status is KiteStatus.OPEN
 
 
 def test_an_authorisation_lapses_overnight_unless_it_was_given_in_the_evening(careful):
